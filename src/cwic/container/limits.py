@@ -1,0 +1,38 @@
+"""How much a file may ask for before it is believed (docs/format.md, section 3.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cwic.errors import LimitError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper bounds that are checked before memory is taken. To trust a file with more, pass larger ones.
+
+    max_side            pixels of the longer side
+    max_pixels          width * height; twice the size at which Pillow begins to warn
+    max_tiles           tiles of the grid
+    max_chunks          chunks other than tiles
+    max_chunk_bytes     payload of one chunk
+    max_metadata_bytes  payloads of all ancillary chunks together
+    """
+
+    max_side: int = 1 << 20
+    max_pixels: int = 2 * 89_478_485
+    max_tiles: int = 1 << 16
+    max_chunks: int = 1 << 10
+    max_chunk_bytes: int = 1 << 30
+    max_metadata_bytes: int = 64 << 20
+
+    def check(self, name: str, value: int) -> None:
+        """Raise LimitError if `value` is over the limit called `name`."""
+        limit = getattr(self, name)
+        if value > limit:
+            raise LimitError(
+                f"{value} is over the limit {name} = {limit}; trusted files: Limits({name}={value})"
+            )
+
+
+DEFAULT_LIMITS = Limits()

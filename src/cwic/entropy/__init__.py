@@ -1,0 +1,8 @@
+"""Stage 4: integers <-> bytes. numpy and constriction, no torch."""
+
+from __future__ import annotations
+
+from cwic.entropy.coder import SymbolDecoder, SymbolEncoder
+from cwic.entropy.tables import Tables, frequencies_of, gaussian_tables
+
+__all__ = ["SymbolDecoder", "SymbolEncoder", "Tables", "frequencies_of", "gaussian_tables"]
