@@ -87,9 +87,7 @@ class Header:
         if len(data) < 4:
             raise FormatError("the file is cut short inside 'version', at byte 3")
         if data[3] > VERSION:
-            raise FormatError(
-                f"the file needs a newer cwic: it has format version {data[3]}, this one reads {VERSION}"
-            )
+            raise FormatError(f"the file needs a newer cwic: it has format version {data[3]}, this one reads {VERSION}")
         values: dict[str, Any] = {"version": data[3]}
         try:
             values["model_id"], position = MODEL_ID.unpack(data, 4)

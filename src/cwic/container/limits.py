@@ -30,9 +30,7 @@ class Limits:
         """Raise LimitError if `value` is over the limit called `name`."""
         limit = getattr(self, name)
         if value > limit:
-            raise LimitError(
-                f"{value} is over the limit {name} = {limit}; trusted files: Limits({name}={value})"
-            )
+            raise LimitError(f"{value} is over the limit {name} = {limit}; trusted files: Limits({name}={value})")
 
 
 DEFAULT_LIMITS = Limits()

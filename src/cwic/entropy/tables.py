@@ -118,11 +118,6 @@ def _gaussian(scale: float) -> np.ndarray:
 
 def _integers(array: np.ndarray, name: str) -> np.ndarray:
     """A private int32 copy of one axis."""
-    if (
-        array.ndim != 1
-        or not array.size
-        or array.dtype.kind not in "iu"
-        or array.max() > np.iinfo(np.int32).max
-    ):
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu" or array.max() > np.iinfo(np.int32).max:
         raise ModelError(f"damaged tables: {name} must be a list of 32-bit integers")
     return array.astype(np.int32)

@@ -1,0 +1,61 @@
+"""cwic, the cross-window image codec: learned compression whose files decode alike on every machine.
+
+    import cwic
+    data = cwic.encode(image, quality=50)      # a Pillow image or a uint8 array -> bytes
+    image = cwic.decode(data)                  # bytes -> a Pillow image
+    print(cwic.read_info("photo.cwic"))        # no network is loaded for this
+
+Importing the package loads neither torch nor numpy: each name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from cwic.errors import (
+    CwicError,
+    FormatError,
+    InputError,
+    LimitError,
+    ModelError,
+    OutputExistsError,
+    TargetError,
+)
+
+if TYPE_CHECKING:
+    from cwic.codec import decode, encode
+    from cwic.info import Info, read_info
+    from cwic.models.catalog import open_model
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "encode": "cwic.codec",
+    "decode": "cwic.codec",
+    "read_info": "cwic.info",
+    "Info": "cwic.info",
+    "open_model": "cwic.models.catalog",
+}
+
+__all__ = [
+    "CwicError",
+    "FormatError",
+    "Info",
+    "InputError",
+    "LimitError",
+    "ModelError",
+    "OutputExistsError",
+    "TargetError",
+    "__version__",
+    "decode",
+    "encode",
+    "open_model",
+    "read_info",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cwic' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,62 @@
+"""The `cwic` command.
+
+Results go to stdout, talk to stderr. Exit codes: 0 done, 1 run-time error, 2 usage, 3 damaged file, 4 model
+missing or different, 5 target not reachable, 6 output exists, 130 interrupted. Of several files, the highest
+code counts.
+
+Torch, numpy and Pillow are imported inside the commands that need them: `cwic info` must answer at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import cwic
+from cwic.cli import bd, decode, encode, eval, info, models, train
+
+app = typer.Typer(
+    help="cwic: a learned image codec. A photograph to a small file and back.",
+    no_args_is_help=True,
+    add_completion=False,
+    # Plain text and plain tracebacks: rich would cost every command its import.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("encode")(encode.encode)
+app.command("decode")(decode.decode)
+app.command("info")(info.info)
+app.add_typer(models.app, name="models")
+app.command("train")(train.train)
+app.command("eval")(eval.evaluate)
+app.command("bd")(bd.bd)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cwic {cwic.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line, and exit with its code."""
+    # Threads of torch that spin while they wait stall each other on a busy machine. Read when torch is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    try:
+        app(prog_name="cwic")
+    except KeyboardInterrupt:
+        sys.exit(130)

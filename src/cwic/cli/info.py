@@ -1,0 +1,42 @@
+"""`cwic info`: what files say of themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cwic.cli import batch
+from cwic.container import TILE
+from cwic.info import Info, read_info
+
+
+def info(inputs: batch.Inputs, as_json: batch.AsJson = False) -> None:
+    """Show size, model, quality and parts of .cwic files, and verify their checksums."""
+
+    def work(index: int) -> None:
+        found = read_info(batch.read(inputs[index]))
+        batch.report(_text(inputs[index], found), _record(inputs[index], found), as_json=as_json)
+
+    batch.run(inputs, work)
+
+
+def _record(name: str, found: Info) -> dict[str, Any]:
+    return {"file": name, **found._asdict(), "chunks": [chunk._asdict() for chunk in found.chunks]}
+
+
+def _text(name: str, found: Info) -> str:
+    columns, rows = found.tiles
+    tile_bytes = sum(chunk.bytes for chunk in found.chunks if chunk.type == TILE)
+    lines = [
+        name,
+        f"  picture   {found.width}x{found.height} {found.mode}",
+        f"  quality   {found.quality:g}",
+        f"  model     {found.model or 'unknown'} ({found.model_id})",
+        f"  file      {found.file_bytes} bytes, {found.bpp:.3f} bpp, format version {found.format_version}",
+        f"  tiles     {columns}x{rows}, {tile_bytes} bytes",
+    ]
+    lines += [
+        f"  chunk {chunk.type}   {chunk.bytes} bytes at {chunk.offset}: {chunk.name}"
+        for chunk in found.chunks
+        if chunk.type != TILE
+    ]
+    return "\n".join(lines)

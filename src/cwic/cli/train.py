@@ -1,0 +1,54 @@
+"""`cwic train`: a model from a recipe and a folder of pictures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cwic.cli import batch
+
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+
+
+def seconds_of(budget: str) -> float:
+    """A time such as `2h30m`, `90m` or `45s` in seconds. Raises typer.BadParameter."""
+    if not re.fullmatch(r"(\d+h)?(\d+m)?(\d+s)?", budget) or not budget:
+        raise typer.BadParameter(f"{budget!r} is not a time such as 2h30m, 90m or 45s")
+    return float(sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([hms])", budget)))
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="See recipes/.", show_default=False)],
+    data: Annotated[Path, typer.Option("--data", help="Folder of training pictures.", show_default=False)],
+    run: Annotated[Path, typer.Option("--run", help="Folder for checkpoints.")] = Path("run"),
+    time_budget: Annotated[str, typer.Option("--time-budget", help="Such as 2h30m.")] = "1h",
+    validation: Annotated[
+        Path | None, typer.Option("--validation", help="Folder of pictures to report on.", show_default=False)
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="Checkpoint to go on from.", show_default=False)
+    ] = None,
+    processes: Annotated[int, typer.Option("--processes", help="One a processor core or GPU.", min=1)] = 1,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="Weight file to write at the end.", show_default=False)
+    ] = None,
+) -> None:
+    """Train a model for a given time. The loss is lmbda * 255**2 * MSE + bpp."""
+    budget = seconds_of(time_budget)
+
+    def work(_: int) -> None:
+        from cwic.training.export import export_checkpoint
+        from cwic.training.loop import train as train_model
+        from cwic.training.recipe import load_recipe
+
+        loaded = load_recipe(recipe)
+        final = train_model(loaded, data, run, budget, validation=validation, resume=resume, devices=processes)
+        record = {"recipe": loaded.name, "checkpoint": str(final)}
+        if export is not None:
+            record |= {"weights": str(export), "model_id": export_checkpoint(final, export, loaded, data)}
+        batch.report("  ".join(f"{key} {value}" for key, value in record.items()), record, as_json=False)
+
+    batch.run([str(recipe)], work)

@@ -1,0 +1,31 @@
+"""Padding to whole latents, and cropping back."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+ALIGNMENT = 64
+"""Pixels per position of the coarsest latent, `z`: both sides are padded to a multiple of it."""
+
+
+def padded_side(side: int, multiple: int = ALIGNMENT) -> int:
+    """The smallest multiple that is not below `side`."""
+    return -(-side // multiple) * multiple
+
+
+def pad(x: Tensor, multiple: int = ALIGNMENT) -> Tensor:
+    """Repeat the right column and the bottom row until both sides are multiples.
+
+    Repeated edges cost fewer bits than zeros and, unlike mirrored ones, exist for a picture of one pixel.
+
+    Args:
+        x: float `[B, C, H, W]`.
+    """
+    H, W = x.shape[-2:]
+    return F.pad(x, (0, padded_side(W, multiple) - W, 0, padded_side(H, multiple) - H), mode="replicate")
+
+
+def crop(x: Tensor, height: int, width: int) -> Tensor:
+    """Undo `pad`: the top left `[B, C, height, width]`."""
+    return x[..., :height, :width]

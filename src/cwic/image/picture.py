@@ -1,0 +1,109 @@
+"""The pictures that cwic codes: 8-bit RGB or greyscale. Others are converted without loss, or refused."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cwic.errors import InputError
+
+_ADVICE = {
+    "CMYK": 'is CMYK: convert it to RGB first, with its colour profile or with image.convert("RGB")',
+    "F": "holds floats: scale it to 0..255 and save it with 8 bits per channel first",
+    "I": "has more than 8 bits per channel: save it with 8 bits first",
+}
+
+
+class Picture(NamedTuple):
+    """A picture ready to be coded.
+
+    Attributes:
+        pixels: uint8, `[H, W, 3]` for mode RGB or `[H, W]` for mode L.
+        mode: `"RGB"` or `"L"`.
+    """
+
+    pixels: NDArray[np.uint8]
+    mode: str
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+
+def as_picture(image: Image.Image | NDArray[np.uint8]) -> Picture:
+    """Validate a picture.
+
+    Args:
+        image: a Pillow image of mode RGB, L, P or 1 (the last two are converted), or a uint8 array
+            `[H, W, 3]` or `[H, W]`.
+
+    Raises:
+        InputError: any other kind of picture; the message says what to do. Also for a file that Pillow opened
+            but cannot read to its end.
+    """
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    if isinstance(image, Image.Image):
+        return _from_pillow(image)
+    raise InputError(f"expected a Pillow image or a numpy array, not {type(image).__name__}")
+
+
+def refuse_unsupported(image: Image.Image) -> None:
+    """Raise InputError, with what to do, for a Pillow image that cwic does not code. Reads no pixels.
+
+    To be called before the pixels are loaded: Pillow reduces 16-bit RGB files to 8 bits silently then.
+    """
+    # A multi-picture JPEG, as phones write it, is one photograph with its previews.
+    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+    if frames > 1:
+        raise InputError(f"picture has {frames} frames, cwic codes still ones: save one frame as PNG first")
+    if image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", [])):
+        raise InputError(f"picture {_ADVICE['I']}")
+    if image.has_transparency_data:
+        raise InputError(
+            "picture has transparency, which cwic does not code yet: flatten it onto a background, "
+            'or drop it with image.convert("RGB")'
+        )
+    if image.mode not in ("RGB", "L", "P", "1"):
+        advice = _ADVICE.get(image.mode, f'has mode {image.mode}: use image.convert("RGB") first')
+        raise InputError(f"picture {advice}")
+
+
+def to_pillow(picture: Picture) -> Image.Image:
+    """The picture as a Pillow image of the same mode."""
+    return Image.fromarray(picture.pixels)
+
+
+def _from_pillow(image: Image.Image) -> Picture:
+    refuse_unsupported(image)
+    mode = {"P": "RGB", "1": "L"}.get(image.mode, image.mode)
+    try:
+        pixels = np.asarray(image if image.mode == mode else image.convert(mode))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"picture is damaged: {error}") from error
+    return _checked(pixels, mode)
+
+
+def _from_array(pixels: NDArray[np.uint8]) -> Picture:
+    if pixels.dtype != np.uint8:
+        raise InputError(f"array holds {pixels.dtype}: scale it to 0..255 and convert it to uint8 first")
+    if pixels.ndim == 2:
+        return _checked(pixels, "L")
+    if pixels.ndim == 3 and pixels.shape[2] == 3:
+        return _checked(pixels, "RGB")
+    raise InputError(f"array has shape {list(pixels.shape)}: expected [H, W, 3] (RGB) or [H, W] (greyscale)")
+
+
+def _checked(pixels: NDArray[np.uint8], mode: str) -> Picture:
+    if pixels.size == 0:
+        raise InputError("picture has no pixels")
+    return Picture(pixels, mode)

@@ -1,0 +1,1 @@
+"""Latents to integers and their probabilities: quantisation, visiting order, priors, exact arithmetic."""

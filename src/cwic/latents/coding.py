@@ -1,0 +1,108 @@
+"""Latents to coded bytes and back: the exact traversal on one side, the range coder on the other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cwic.container.chunks import symbol_crc
+from cwic.entropy.coder import SymbolDecoder
+from cwic.entropy.tables import Tables
+from cwic.errors import FormatError
+from cwic.latents.exact import GAIN_BITS, VALUE_BITS, ExactPrior, LatentPass
+from cwic.latents.gaussian import SKIPPED
+from cwic.latents.order import channel_parts, split_passes
+from cwic.latents.rounding import CostRounding
+from cwic.transforms.hyper import Z_MAX
+
+SYMBOL_MAX = 32767
+
+
+class CodedLatents(NamedTuple):
+    """A tile's coded bytes, the CRC-16 of its symbols, and the decoded y (see `ExactPrior.traverse`)."""
+
+    data: bytes
+    crc: int
+    decoded: Tensor
+
+
+class SymbolSink(Protocol):
+    """What takes symbols int32 `[n]` with their scale indexes uint8 `[n]`: a coder, or a counter."""
+
+    def encode(self, symbols: np.ndarray, indexes: np.ndarray) -> None: ...
+
+    def finish(self) -> bytes: ...
+
+
+def encode_latents(
+    prior: ExactPrior,
+    sink: SymbolSink,
+    rounding: CostRounding,
+    y: Tensor,
+    z: Tensor,
+    weight: Tensor,
+    level: Tensor,
+    tile: int = 0,
+) -> CodedLatents:
+    """Gives the symbols of a tile to `sink`, in coding order.
+
+    `y` `[1, M, h, w]` (units of y) and `z` `[1, C_z, h/4, w/4]` (steps) are floats; `weight` `[1, M]` is what a
+    squared error of one step is worth, in bits, for `rounding`; `level` `[1]`.
+    """
+    written: list[np.ndarray] = []
+
+    def put(symbols: Tensor, indexes: Tensor) -> Tensor:
+        symbols = torch.where(indexes == SKIPPED, 0, symbols).int()
+        values = symbols.reshape(-1).cpu().numpy()
+        sink.encode(values, indexes.expand_as(symbols).reshape(-1).cpu().numpy())
+        written.append(values)
+        return symbols
+
+    parts, weights = split_passes(y.double().permute(0, 2, 3, 1)), channel_parts(weight)
+
+    def code(p: LatentPass) -> Tensor:
+        steps = parts[p.step] * (p.gain.double() / (1 << GAIN_BITS)) - p.mean.double() / (1 << VALUE_BITS)
+        symbols = rounding(steps.clamp(-SYMBOL_MAX, SYMBOL_MAX), p.indexes, weights[p.step])
+        return put(symbols, p.indexes)
+
+    z_hat = put(z.permute(0, 2, 3, 1).round().clamp(-Z_MAX, Z_MAX), prior.z_index(level))
+    decoded = prior.traverse(z_hat, level, code)
+    return CodedLatents(sink.finish(), _crc(written, tile), decoded)
+
+
+def decode_latents(
+    prior: ExactPrior,
+    tables: Tables,
+    data: bytes,
+    crc: int,
+    shape: tuple[int, int],
+    level: Tensor,
+    tile: int = 0,
+) -> Tensor:
+    """The decoded y (see `ExactPrior.traverse`) of a tile whose z is `shape` `(h/4, w/4)`.
+
+    Raises `FormatError` when the bytes do not decode to the symbols that were written.
+    """
+    decoder = SymbolDecoder(tables, data)
+    read: list[np.ndarray] = []
+
+    def get(indexes: Tensor) -> Tensor:
+        values = decoder.decode(indexes.reshape(-1).cpu().numpy())
+        read.append(values)
+        return torch.from_numpy(values).to(level.device).view(indexes.shape)
+
+    z_hat = get(prior.z_index(level).expand(1, *shape, -1))
+    if int(z_hat.abs().max()) > Z_MAX:
+        raise FormatError("the coded data hold a hyper-latent that no encoder writes")
+    decoded = prior.traverse(z_hat, level, lambda p: get(p.indexes))
+    decoder.finish()
+    if _crc(read, tile) != crc:
+        raise FormatError("the decoded symbols are not those that were written: their checksum differs")
+    return decoded
+
+
+def _crc(symbols: list[np.ndarray], tile: int) -> int:
+    return symbol_crc(np.concatenate(symbols).astype("<i2").tobytes(), tile)

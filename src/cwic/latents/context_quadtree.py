@@ -1,0 +1,54 @@
+"""The context network: four passes, each predicting a quarter of the symbols from all that is known before it.
+
+The state `[B, h, w, D]` starts as h_s's output. A pass refines a copy of it by depth-wise blocks and reads a mean and a
+scale for its symbols off it, phase by phase; the symbols, once known, are added to the state as values and
+magnitudes. Built from exact layers: the same code trains in floats and decides bytes in integers.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from cwic.latents.fixed_point import Kit, leaky_relu
+from cwic.latents.order import PASSES, from_phases, groups, to_phases
+from cwic.models.config import CwicConfig
+
+
+class ContextBlock(nn.Module):
+    """`t + project(leaky_relu(expand(mix(t))))` on a stream `[B, h, w, D]`."""
+
+    def __init__(self, width: int, kit: Kit) -> None:
+        super().__init__()
+        self.mix = kit.depthwise(width)
+        self.expand = kit.pointwise(width, width)
+        self.project = kit.pointwise(width, width)
+
+    def forward(self, t: Tensor) -> Tensor:
+        return t + self.project(leaky_relu(self.expand(self.mix(t))))
+
+
+class QuadtreeContext(nn.Module):
+    """The networks of the four passes; `cwic.latents.prior` runs them in training, `cwic.latents.exact` in coding."""
+
+    def __init__(self, config: CwicConfig, kit: Kit) -> None:
+        super().__init__()
+        width, group = config.context_width, config.M // 4
+        self.embed = kit.phase_pointwise(2 * group, width)
+        self.level = nn.ModuleList(kit.knots(width) for _ in range(PASSES))
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(ContextBlock(width, kit) for _ in range(config.context_blocks))) for _ in range(PASSES)
+        )
+        self.heads = nn.ModuleList(kit.phase_pointwise(width, 2 * group) for _ in range(PASSES))
+
+    def predict(self, step: int, state: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (in units of y) and log2 scale (relative to the gain) of pass `step`'s symbols.
+
+        `state` `[B, h, w, D]` and `level` `[B]` to two streams `[B, h/2, w/2, 4, M/4]`.
+        """
+        t = self.blocks[step](state + self.level[step](level)[:, None, None])
+        mean, log2_scale = self.heads[step](to_phases(leaky_relu(t)), [0, 1, 2, 3]).chunk(2, dim=-1)
+        return mean, log2_scale
+
+    def absorb(self, step: int, state: Tensor, features: Tensor) -> Tensor:
+        """The state with the now known symbols of pass `step`, `features` `[B, h/2, w/2, 4, 2 * M/4]`, added."""
+        return state + from_phases(self.embed(features, groups(step)))

@@ -1,0 +1,1 @@
+"""Models: what there is, how it is put together, where its weights are."""

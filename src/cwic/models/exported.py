@@ -1,0 +1,95 @@
+"""A model as it is shipped: float transforms, the integer prior, and the probability tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from cwic.entropy.coder import SymbolEncoder
+from cwic.entropy.tables import Tables, gaussian_tables
+from cwic.latents.coding import CodedLatents, SymbolSink, decode_latents, encode_latents
+from cwic.latents.exact import GAIN_BITS, ExactPrior
+from cwic.latents.gaussian import scale_grid
+from cwic.latents.prior import features, lmbda_of
+from cwic.latents.rounding import CostRounding
+from cwic.models.config import CwicConfig
+from cwic.models.model import CwicModel
+from cwic.transforms.analysis import Analysis
+from cwic.transforms.hyper import HyperAnalysis
+from cwic.transforms.synthesis import Synthesis
+
+CAUTION = 1.5
+"""Errors weigh this much more in rounding than the loss says, for what rounding to zero takes from later contexts."""
+
+
+class ExportedModel(nn.Module):
+    """The coding side of a model, for inference. g_a and h_a choose symbols; `prior` and `tables` decide bytes."""
+
+    def __init__(self, config: CwicConfig, tables: Tables) -> None:
+        super().__init__()
+        self.config = config
+        self.tables = tables
+        self._rounding = CostRounding(tables)
+        self.g_a = Analysis(config)
+        self.h_a = HyperAnalysis(config)
+        self.g_s = Synthesis(config)
+        self.prior = ExactPrior(config)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor, level: int, sink: SymbolSink | None = None) -> CodedLatents:
+        """Codes `x` `[1, 3, H, W]` in [0, 1], sides multiples of 64, at `level` 0..1000.
+
+        The symbols go to `sink` instead of a coder if there is one.
+        """
+        levels = torch.tensor([level], device=x.device)
+        y, z = self.analyse(x, levels)
+        # A step of y is y_scale / gain in the picture, whose MSE is over 3 H W values (see Prior.calibrate).
+        step = self.g_a.y_scale.double() / self._gain(levels)
+        weight = CAUTION * lmbda_of(levels).double()[:, None] * (255**2 / 3) * step.square()
+        sink = sink or SymbolEncoder(self.tables)
+        return encode_latents(self.prior, sink, self._rounding, y, z, weight, levels)
+
+    def analyse(self, x: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+        """y in units of y and z in steps, both before rounding."""
+        y = self.g_a(x, levels)
+        gain = self._gain(levels).float()[:, :, None, None]
+        return y, self.h_a(features(y * gain, gain, dim=1), levels)
+
+    def _gain(self, levels: Tensor) -> Tensor:
+        return self.prior.gain(self.prior.log2_gain(levels)).double() / (1 << GAIN_BITS)
+
+    @torch.no_grad()
+    def decode_latents(self, data: bytes, crc: int, height: int, width: int, level: int) -> Tensor:
+        """The decoded y of coded bytes, for a padded picture of `height` and `width`. Raises `FormatError`."""
+        levels = torch.tensor([level], device=self.device)
+        return decode_latents(self.prior, self.tables, data, crc, (height // 64, width // 64), levels)
+
+    @torch.no_grad()
+    def synthesise(self, decoded: Tensor, level: int) -> Tensor:
+        """`x_hat` `[1, 3, H, W]`, not clamped, of a decoded y."""
+        levels = torch.tensor([level], device=decoded.device)
+        return self.g_s(self.prior.dequantise(decoded, levels), levels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.prior.exp2_table.device
+
+    def exact_tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Everything that decides a byte, by name: what the model id is computed from."""
+        for name, tensor in sorted(self.prior.state_dict().items()):
+            yield f"prior.{name}", tensor
+        for name, array in sorted(self.tables.to_arrays().items()):
+            yield f"tables.{name}", torch.from_numpy(array.copy())
+
+
+def export(model: CwicModel) -> ExportedModel:
+    """Turns a trained model into a shipped one. Raises `ModelError` if an accumulator could overflow."""
+    exported = ExportedModel(model.config, gaussian_tables(scale_grid()))
+    exported.g_a.load_state_dict(model.g_a.state_dict())
+    exported.g_s.load_state_dict(model.g_s.state_dict())
+    exported.h_a.load_state_dict(model.prior.h_a.state_dict())
+    exported.prior.take(model.prior.exact)
+    return exported.eval().requires_grad_(False)

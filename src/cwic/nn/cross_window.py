@@ -1,0 +1,111 @@
+"""Cross-window attention and its gated module (CWAM): Mudgal & Liu 2024, section 3.2."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cwic.nn.windows import (
+    attention_masks,
+    coarse_windows,
+    fine_windows,
+    halve,
+    merge_windows,
+    relative_position_index,
+)
+
+
+class CrossWindowAttention(nn.Module):
+    """Each window attends to itself and to the half-resolution region around it, twice as wide: `[B, C, H, W]` both ways.
+
+    With one scaled query q of the window's tokens:
+    `S = softmax(q k' + bias_x + mask_x) v`, `T = softmax(q k_c' + bias_y + mask_y) v_c` over the coarse tokens, and
+    `out = x + proj(S + merge2(leaky_relu(merge1([S, T]), 0.2)))`. Costs 7.5 C^2 + 4 w^2 C multiplications a position.
+    Any H and W: the map is padded with zeros to multiples of the window, and the padding is masked.
+    """
+
+    def __init__(self, dim: int, window: int = 8, shift: int = 4, heads: int = 8) -> None:
+        super().__init__()
+        if dim % heads or window % 4 or not 0 <= shift < window:
+            raise ValueError(
+                f"dim {dim} must divide by heads {heads}, window {window} by 4, and shift {shift} be below it"
+            )
+        self.window, self.shift, self.heads = window, shift, heads
+        self.relative_position_bias_table_x = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
+        self.relative_position_bias_table_y = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table_x, std=0.02)
+        nn.init.trunc_normal_(self.relative_position_bias_table_y, std=0.02)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.kv = nn.Linear(dim, 2 * dim)
+        self.merge1 = nn.Linear(2 * dim, dim)
+        self.merge2 = nn.Linear(dim, dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        _, c, h, w = x.shape
+        height, width = (-(-side // self.window) * self.window for side in (h, w))
+        padded = F.pad(x, (0, width - w, 0, height - h))
+        rolled = torch.roll(padded, (-self.shift, -self.shift), dims=(2, 3))
+        masks = attention_masks(height, width, (h, w), self.window, self.shift, x.device)
+        q, k, v = self.qkv(fine_windows(rolled, self.window)).chunk(3, dim=-1)
+        # The projection is linear and acts on single tokens: applied before the overlapping cut it costs a quarter.
+        half = self.kv(halve(rolled).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        k_coarse, v_coarse = coarse_windows(half, self.window).chunk(2, dim=-1)
+        q = self._split(q) * (c // self.heads) ** -0.5
+        own = self._attend(q, k, v, self.relative_position_bias_table_x, masks[0])
+        around = self._attend(q, k_coarse, v_coarse, self.relative_position_bias_table_y, masks[1])
+        merged = F.leaky_relu(self.merge1(torch.cat([own, around], dim=-1)), 0.2)
+        out = merge_windows(self.proj(own + self.merge2(merged)), self.window, height, width)
+        return x + torch.roll(out, (self.shift, self.shift), dims=(2, 3))[:, :, :h, :w]
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        """`[nB, n, C]` to `[nB, heads, n, C / heads]`."""
+        return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, table: Tensor, mask: Tensor) -> Tensor:
+        tokens = q.shape[2]
+        index = relative_position_index(self.window).to(table.device)
+        bias = table[index.flatten()].view(tokens, tokens, self.heads).permute(2, 0, 1)
+        logits = q @ self._split(k).transpose(2, 3)
+        logits = logits.view(-1, mask.shape[0], self.heads, tokens, tokens) + (bias + mask[:, None])
+        weights = logits.softmax(dim=-1).view(-1, self.heads, tokens, tokens).to(v.dtype)
+        return (weights @ self._split(v)).transpose(1, 2).reshape(q.shape[0], tokens, -1)
+
+
+class ResidualUnit(nn.Module):
+    """`act(u + conv1x1(act(conv3x3(act(conv1x1(u))))))` with half the channels inside (Cheng et al., CVPR 2020)."""
+
+    def __init__(self, channels: int, activation: type[nn.Module] = nn.GELU) -> None:
+        super().__init__()
+        half = channels // 2
+        self.conv = nn.Sequential(
+            nn.Conv2d(channels, half, 1),
+            activation(),
+            nn.Conv2d(half, half, 3, padding=1),
+            activation(),
+            nn.Conv2d(half, channels, 1),
+        )
+        self.activation = activation()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(x + self.conv(x))
+
+
+class CrossWindowAttentionModule(nn.Module):
+    """CWAM: `x + a(x) * sigmoid(b(x))` on `[B, C, H, W]`, with the attention at the head of the gate's branch.
+
+    a is `units` residual units; b is the attention, `units` residual units and a 1x1 convolution. The paper has 3.
+    """
+
+    def __init__(self, dim: int, window: int = 8, shift: int = 4, heads: int = 8, units: int = 3) -> None:
+        super().__init__()
+        self.conv_a = nn.Sequential(*(ResidualUnit(dim) for _ in range(units)))
+        self.conv_b = nn.Sequential(
+            CrossWindowAttention(dim, window, shift, heads),
+            *(ResidualUnit(dim) for _ in range(units)),
+            nn.Conv2d(dim, dim, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv_a(x) * torch.sigmoid(self.conv_b(x))

@@ -1,0 +1,44 @@
+"""Per-channel gains that follow the quality level: one network for every bit rate.
+
+A gain vector is kept at nine knots and interpolated linearly in the log2 domain between them, as the gained
+variational auto-encoder does (Cui et al., "Asymmetric Gained Deep Image Compression With Continuous Rate
+Adaptation", CVPR 2021, section 3.2).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+MAX_LEVEL = 1000
+"""Quality level of quality 100; a level is a tenth of a quality."""
+KNOT_SPACING = 128
+"""Levels between two knots: a power of two, so that integer interpolation is a multiplication and a shift."""
+KNOTS = MAX_LEVEL // KNOT_SPACING + 2
+
+
+def interpolate_knots(knots: Tensor, level: Tensor) -> Tensor:
+    """Linear interpolation of `knots` `[KNOTS, ...]` at `level` `[B]` (integers 0..MAX_LEVEL) to `[B, ...]`.
+
+    Integer knots give integers: the sum is exact and the division is an arithmetic shift that rounds half up.
+    """
+    low = level // KNOT_SPACING
+    weight = (level % KNOT_SPACING).view(-1, *([1] * (knots.dim() - 1)))
+    start, end = knots[low], knots[low + 1]
+    if knots.is_floating_point():
+        return start + (end - start) * (weight.to(knots.dtype) / KNOT_SPACING)
+    return (start * (KNOT_SPACING - weight) + end * weight + KNOT_SPACING // 2) >> (KNOT_SPACING.bit_length() - 1)
+
+
+class LevelGain(nn.Module):
+    """Multiplies the channels of a feature map `[B, C, H, W]` by gains that depend on the level `[B]`.
+
+    Starts as the identity.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.log2_gain = nn.Parameter(torch.zeros(KNOTS, channels))
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        return x * torch.exp2(interpolate_knots(self.log2_gain, level)).to(x.dtype)[:, :, None, None]

@@ -1,0 +1,1 @@
+"""Wing A: training, from two CPU cores to many GPUs."""

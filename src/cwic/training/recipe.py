@@ -1,0 +1,75 @@
+"""A recipe: everything that decides a training run, as one typed TOML file."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from cwic.errors import InputError
+from cwic.models.config import CwicConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Numbers of a run. Learning rates are peaks; the schedule scales all of them alike."""
+
+    name: str = "cwic-s"
+    model: CwicConfig = field(default_factory=CwicConfig)
+    seed: int = 1
+    crop: int = 256
+    """Side of the training crops, a multiple of 64."""
+    batch: int = 4
+    """Crops a step and process."""
+    muon_lr: float = 5e-3
+    """For all matrices and dense convolutions."""
+    adam_lr: float = 1e-3
+    """For vectors: biases, gains, depth-wise kernels, tables."""
+    linear_lr: float = 2e-5
+    """For the orthonormal maps at the ends of the transforms."""
+    warmup_steps: int = 100
+    decay_share: float = 0.2
+    """The last part of the time budget, over which the rates fall linearly to zero."""
+    average_decay: float = 0.999
+    """Of the exponential moving average of the weights."""
+    rate_balance: float = 0.4
+    """Each picture's loss is divided by `lmbda ** rate_balance`, so that high rates do not own the gradient."""
+    clip_norm: float = 10.0
+    hard_rounding: bool = False
+    """Fine-tune: the rate is that of rounded symbols, and only what the decoder runs learns."""
+
+    def __post_init__(self) -> None:
+        if self.crop % 64 or self.crop < 64:
+            raise InputError(f"crop must be a multiple of 64, not {self.crop}")
+
+
+_ACCEPTED = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Reads a recipe. Raises `InputError` for an unreadable file, an unknown key or a value of the wrong type."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"cannot read the recipe {path}: {error}") from error
+    model = _checked(CwicConfig, table.pop("model", {}), "model.")
+    return Recipe(model=CwicConfig(**model), **_checked(Recipe, table, ""))
+
+
+def _checked(kind: type, table: dict[str, Any], prefix: str) -> dict[str, Any]:
+    known = {f.name: f.type for f in fields(kind) if f.name != "model"}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {prefix}{near[0]}?" if near else ""
+            raise InputError(f"unknown key {prefix}{key} in the recipe{hint}")
+        if type(value) not in _ACCEPTED[str(known[key])]:
+            raise InputError(f"{prefix}{key} in the recipe must be of type {known[key]}, not {value!r}")
+    return table

@@ -1,0 +1,1 @@
+"""The picture to its latents and back: x <-> y, and y -> z."""

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import cwic
+
+pytestmark = pytest.mark.usefixtures("fake_codec")
+Run = Callable[..., Any]
+PHOTO = Image.effect_noise((30, 20), 50).convert("RGB")
+
+
+@pytest.fixture
+def coded(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.cwic"
+    path.write_bytes(cwic.encode(PHOTO))
+    return path
+
+
+def test_output_is_a_png_beside_the_input(run_cwic: Run, coded: Path) -> None:
+    answer = run_cwic("decode", coded)
+    output = coded.with_suffix(".png")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.decode().startswith(f"{coded} -> {output}  30x20  RGB")
+    with Image.open(output) as image:
+        assert image.format == "PNG"
+        assert image.tobytes() == PHOTO.tobytes()
+
+
+def test_the_name_chooses_the_format(run_cwic: Run, coded: Path) -> None:
+    assert run_cwic("decode", coded, "-o", coded.with_name("a.BMP")).code == 0
+    with Image.open(coded.with_name("a.BMP")) as image:
+        assert image.format == "BMP"
+    for name in ("a.xyz", "a"):
+        answer = run_cwic("decode", coded, "-o", coded.with_name(name))
+        assert answer.code == 2
+        assert not coded.with_name(name).exists()
+
+
+def test_pipes(run_cwic: Run, coded: Path) -> None:
+    answer = run_cwic("decode", "-", "--json", stdin=coded.read_bytes())
+    assert answer.code == 0
+    assert Image.open(io.BytesIO(answer.out)).tobytes() == PHOTO.tobytes()
+    assert json.loads(answer.err)["output"] == "-"
+
+
+def test_existing_output_needs_force(run_cwic: Run, coded: Path) -> None:
+    coded.with_suffix(".png").write_bytes(b"old")
+    assert run_cwic("decode", coded).code == 6
+    assert coded.with_suffix(".png").read_bytes() == b"old"
+    assert run_cwic("decode", coded, "-f").code == 0
+
+
+def test_damaged_and_foreign_files(run_cwic: Run, coded: Path) -> None:
+    data = coded.read_bytes()
+    broken, foreign = coded.with_name("broken.cwic"), coded.with_name("foreign.cwic")
+    broken.write_bytes(data[:-1])
+    foreign.write_bytes(b"no cwic file")
+    answer = run_cwic("decode", broken, foreign, coded)
+    assert answer.code == 3
+    assert len(answer.err.splitlines()) == 2
+    assert sorted(path.name for path in coded.parent.glob("*.png")) == ["photo.png"]
+    assert run_cwic("decode", coded.with_name("missing.cwic")).code == 1

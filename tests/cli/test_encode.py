@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cwic.container import read_container
+
+pytestmark = pytest.mark.usefixtures("fake_codec")
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.effect_noise((30, 20), 50).convert("RGB").save(path)
+    return path
+
+
+def test_output_is_named_after_the_input_and_reported(run_cwic: Run, photo: Path) -> None:
+    answer = run_cwic("encode", photo, "-q", "42.5")
+    output = photo.with_suffix(".cwic")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.decode().startswith(f"{photo} -> {output}  30x20  {output.stat().st_size} bytes")
+    assert read_container(output.read_bytes()).header.quality == 42.5
+
+
+def test_json(run_cwic: Run, photo: Path) -> None:
+    record = json.loads(run_cwic("encode", photo, "--json", "-o", photo.with_name("b")).out)
+    size = photo.with_name("b").stat().st_size
+    assert (record["input"], record["output"]) == (str(photo), str(photo.with_name("b")))
+    assert (record["width"], record["height"], record["bytes"]) == (30, 20, size)
+    assert (record["quality"], record["model"]) == (50, "cwic-s")
+    assert record["bpp"] == pytest.approx(8 * size / 600)
+    assert record["seconds"] >= 0
+
+
+def test_pipes(run_cwic: Run, photo: Path) -> None:
+    answer = run_cwic("encode", "-", stdin=photo.read_bytes())
+    assert answer.code == 0
+    assert read_container(answer.out).header.width == 30
+    assert answer.err.startswith("- -> -  30x20")
+
+
+def test_existing_output_needs_force(run_cwic: Run, photo: Path) -> None:
+    output = photo.with_suffix(".cwic")
+    output.write_bytes(b"old")
+    answer = run_cwic("encode", photo)
+    assert (answer.code, answer.out) == (6, b"")
+    assert answer.err == f"cwic: {photo}: output {output} exists already: -f replaces it\n"
+    assert output.read_bytes() == b"old"
+    assert run_cwic("encode", photo, "-f").code == 0
+    assert output.read_bytes() != b"old"
+
+
+def test_the_input_is_never_replaced(run_cwic: Run, photo: Path) -> None:
+    before = photo.read_bytes()
+    assert run_cwic("encode", photo, "-f", "-o", photo).code == 1
+    assert photo.read_bytes() == before
+
+
+def test_several_inputs_and_a_bad_one(run_cwic: Run, photo: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    answer = run_cwic("encode", tmp_path / "missing.png", tmp_path / "text.png", photo, "-o", folder)
+    assert answer.code == 1
+    assert len(answer.err.splitlines()) == 2
+    assert [path.name for path in folder.iterdir()] == ["photo.cwic"]
+
+
+@pytest.mark.parametrize("quality", ["-1", "100.1", "nan", "high"])
+def test_quality_out_of_range_is_a_usage_error(run_cwic: Run, photo: Path, quality: str) -> None:
+    assert run_cwic("encode", photo, "-q", quality).code == 2
+    assert not photo.with_suffix(".cwic").exists()
+
+
+def test_unknown_model(run_cwic: Run, photo: Path) -> None:
+    assert run_cwic("encode", photo, "-m", "other").code == 4
+    assert not photo.with_suffix(".cwic").exists()
+
+
+def test_unsupported_picture(run_cwic: Run, tmp_path: Path) -> None:
+    Image.new("RGBA", (3, 2)).save(tmp_path / "a.png")
+    answer = run_cwic("encode", tmp_path / "a.png")
+    assert answer.code == 1
+    assert "transparency" in answer.err
+
+
+def test_full_disk_is_an_error_of_one_line(run_cwic: Run, photo: Path) -> None:
+    answer = run_cwic("encode", photo, "-o", "/dev/full")
+    assert answer.code == 1
+    assert answer.err == f"cwic: {photo}: No space left on device\n"
+
+
+def test_missing_folder_is_an_error_of_one_line(run_cwic: Run, photo: Path, tmp_path: Path) -> None:
+    answer = run_cwic("encode", photo, "-o", tmp_path / "missing" / "out.cwic")
+    assert answer.code == 1
+    assert len(answer.err.splitlines()) == 1
+
+
+def test_interrupt(run_cwic: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import cwic
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cwic, "encode", interrupt)
+    answer = run_cwic("encode", photo)
+    assert answer.code == 130
+    assert "Traceback" not in answer.err
+    assert not photo.with_suffix(".cwic").exists()
+
+
+def test_grey_picture_over_stdin_to_file(run_cwic: Run, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (5, 7), 9).save(file, "BMP")
+    assert run_cwic("encode", "-", "-o", tmp_path / "a.cwic", stdin=file.getvalue()).code == 0
+    assert read_container((tmp_path / "a.cwic").read_bytes()).header.mode == "L"

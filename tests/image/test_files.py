@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import errno
+import os
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cwic.errors import InputError, LimitError, OutputExistsError
+from cwic.image.files import check_output, open_image, read_bytes, write_atomically
+
+
+def _png(image: Image.Image, **options: object) -> bytes:
+    file = BytesIO()
+    image.save(file, "PNG", **options)
+    return file.getvalue()
+
+
+def test_read_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert read_bytes(tmp_path / "a") == b"abc"
+    with pytest.raises(InputError, match="No such file"):
+        read_bytes(tmp_path / "missing")
+    with pytest.raises(InputError, match="directory"):
+        read_bytes(tmp_path)
+
+
+def test_open_image_turns_the_picture_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert open_image(_png(Image.new("RGB", (3, 2)))).size == (3, 2)
+    assert open_image(_png(Image.new("RGB", (3, 2)), exif=exif)).size == (2, 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", _png(Image.effect_noise((64, 64), 50))[:1000]])
+def test_open_image_refuses_what_is_no_whole_picture(data: bytes) -> None:
+    with pytest.raises(InputError):
+        open_image(data)
+
+
+def test_open_image_refuses_decompression_bombs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(LimitError):
+        open_image(_png(Image.new("L", (100, 100))))
+
+
+def test_write_creates_with_the_users_permissions(tmp_path: Path) -> None:
+    umask = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "out", b"new")
+    finally:
+        os.umask(umask)
+    assert (tmp_path / "out").read_bytes() == b"new"
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o640
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_write_replaces_only_with_force_and_keeps_permissions(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    out.chmod(0o600)
+    with pytest.raises(OutputExistsError, match="-f"):
+        write_atomically(out, b"new")
+    assert out.read_bytes() == b"old"
+    write_atomically(out, b"new", force=True)
+    assert out.read_bytes() == b"new"
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+def test_failed_write_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, failure: BaseException
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(type(failure)):
+        write_atomically(out, b"new", force=True)
+    assert out.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_write_follows_links(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    write_atomically(tmp_path / "link", b"new", force=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_write_to_a_device_does_not_replace_it() -> None:
+    write_atomically(os.devnull, b"gone")
+    assert not Path(os.devnull).is_file()
+
+
+def test_write_into_a_missing_folder_fails(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "missing" / "out", b"new")
+
+
+def test_check_output_never_allows_the_input_or_a_folder(tmp_path: Path) -> None:
+    source = tmp_path / "photo.png"
+    source.write_bytes(b"photo")
+    alias = tmp_path / "alias.png"
+    alias.symlink_to(source)
+    for output in (source, alias):
+        with pytest.raises(InputError, match="input itself"):
+            check_output(output, force=True, source=source)
+    with pytest.raises(InputError, match="folder"):
+        check_output(tmp_path, force=True)
+    check_output(tmp_path / "new", force=False, source=source)

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cwic.errors import InputError
+from cwic.image.picture import as_picture, to_pillow
+
+RGB = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+
+
+def _reopened(image: Image.Image, format: str, **options: object) -> Image.Image:
+    file = BytesIO()
+    image.save(file, format, **options)
+    return Image.open(BytesIO(file.getvalue()))
+
+
+def test_rgb_and_grey_pass_unchanged() -> None:
+    for pixels, mode in ((RGB, "RGB"), (RGB[:, :, 0], "L")):
+        for given in (pixels, Image.fromarray(pixels)):
+            picture = as_picture(given)
+            assert (picture.mode, picture.height, picture.width) == (mode, 4, 5)
+            np.testing.assert_array_equal(picture.pixels, pixels)
+            np.testing.assert_array_equal(np.asarray(to_pillow(picture)), pixels)
+
+
+def test_palette_becomes_rgb_and_bits_become_grey() -> None:
+    exact = Image.fromarray(RGB).quantize(20)
+    assert as_picture(exact).mode == "RGB"
+    np.testing.assert_array_equal(as_picture(exact).pixels, np.asarray(exact.convert("RGB")))
+    bits = Image.new("1", (3, 2), 1)
+    assert as_picture(bits).mode == "L"
+    assert (as_picture(bits).pixels == 255).all()
+
+
+@pytest.mark.parametrize(
+    ("mode", "advice"),
+    [
+        ("CMYK", "convert it to RGB"),
+        ("I;16", "save it with 8 bits"),
+        ("I", "save it with 8 bits"),
+        ("F", "scale it to 0..255"),
+        ("RGBA", "flatten it"),
+        ("LA", "flatten it"),
+        ("YCbCr", r'image\.convert\("RGB"\)'),
+    ],
+)
+def test_other_modes_are_refused_with_advice(mode: str, advice: str) -> None:
+    with pytest.raises(InputError, match=advice):
+        as_picture(Image.new(mode, (3, 2)))
+
+
+def test_transparency_without_an_alpha_channel_is_refused() -> None:
+    image = _reopened(Image.new("P", (3, 2)), "PNG", transparency=0)
+    with pytest.raises(InputError, match="transparency"):
+        as_picture(image)
+
+
+def test_16_bit_rgb_is_refused_though_pillow_would_reduce_it() -> None:
+    # A 1x1 PNG of colour type 2 and bit depth 16, which Pillow opens as mode RGB.
+    def chunk(type: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + type + data + struct.pack(">I", zlib.crc32(type + data))
+
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(7))) + chunk(b"IEND", b"")
+    image = Image.open(BytesIO(png))
+    assert image.mode == "RGB"
+    with pytest.raises(InputError, match="more than 8 bits"):
+        as_picture(image)
+
+
+def test_animation_is_refused() -> None:
+    frames = [Image.new("L", (4, 4), level) for level in (0, 200)]
+    image = _reopened(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="2 frames"):
+        as_picture(image)
+
+
+def test_multi_picture_jpeg_is_its_first_picture() -> None:
+    photo = Image.fromarray(RGB)
+    image = _reopened(photo, "MPO", save_all=True, append_images=[photo])
+    assert image.format == "MPO"
+    assert as_picture(image).mode == "RGB"
+
+
+def test_truncated_file_is_refused() -> None:
+    file = BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, "PNG")
+    image = Image.open(BytesIO(file.getvalue()[:1000]))
+    with pytest.raises(InputError, match="damaged"):
+        as_picture(image)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.zeros((2, 2, 3), np.float32), "float32"),
+        (np.zeros((2, 2), np.uint16), "uint16"),
+        (np.zeros((2, 2, 4), np.uint8), r"\[2, 2, 4\]"),
+        (np.zeros((2,), np.uint8), r"\[2\]"),
+        (np.zeros((0, 2, 3), np.uint8), "no pixels"),
+        ("photo.png", "not str"),
+    ],
+)
+def test_other_arrays_are_refused(pixels: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        as_picture(pixels)  # type: ignore[arg-type]

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cwic
+from cwic.plugin import register
+
+pytestmark = pytest.mark.usefixtures("fake_codec")
+
+PHOTO = Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 50, 3), np.uint8))
+
+
+@pytest.fixture(autouse=True)
+def _registered() -> None:
+    register()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_save_and_open(tmp_path: Path, mode: str) -> None:
+    photo = PHOTO.convert(mode)
+    photo.save(tmp_path / "photo.cwic", quality=60)
+    with Image.open(tmp_path / "photo.cwic") as image:
+        assert (image.format, image.mode, image.size) == ("CWIC", mode, (50, 40))
+        assert image.get_format_mimetype() == "image/x-cwic"
+        assert image.info["quality"] == 60
+        assert image.tobytes() == photo.tobytes()
+        assert image.resize((5, 4)).size == (5, 4)
+
+
+def test_open_reads_the_header_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _saved()
+    monkeypatch.setattr(cwic, "decode", lambda data: pytest.fail("decoded on opening"))
+    assert Image.open(BytesIO(data)).size == (50, 40)
+
+
+def test_pillow_checks_for_bombs_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = _saved()
+    monkeypatch.setattr(cwic, "decode", lambda data: pytest.fail("decoded a bomb"))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(BytesIO(data))
+
+
+def test_damage_is_an_oserror_from_path_bytes_and_handle(tmp_path: Path) -> None:
+    data = bytearray(_saved())
+    data[-8] ^= 1
+    path = tmp_path / "broken.cwic"
+    path.write_bytes(data)
+    with path.open("rb") as handle:
+        for source in (path, BytesIO(data), handle):
+            with Image.open(source) as image, pytest.raises(OSError, match="damaged"):
+                image.load()
+    with pytest.raises(OSError, match="cut short"):
+        Image.open(BytesIO(data[:9]))
+
+
+@pytest.mark.parametrize("quality", [-1, 100.5, float("nan"), "high", True])
+def test_bad_quality_is_refused(quality: object) -> None:
+    with pytest.raises(ValueError, match="quality"):
+        PHOTO.save(BytesIO(), "CWIC", quality=quality)
+
+
+def test_bad_model_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="model"):
+        PHOTO.save(BytesIO(), "CWIC", model=1)
+    with pytest.raises(OSError, match="unknown model"):
+        PHOTO.save(tmp_path / "photo.cwic", model="other")
+    assert not (tmp_path / "photo.cwic").exists()
+
+
+def test_importing_the_plugin_module_registers_it() -> None:
+    root = Path(__file__).parents[1]
+    script = (
+        f"import sys; sys.path.insert(0, {str(root / 'src')!r})\n"
+        "from PIL import Image; import cwic.CwicImagePlugin\n"
+        "assert Image.registered_extensions()['.cwic'] == 'CWIC' and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def _saved() -> bytes:
+    file = BytesIO()
+    PHOTO.save(file, "CWIC")
+    return file.getvalue()
