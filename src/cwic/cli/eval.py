@@ -41,7 +41,7 @@ def evaluate(
     names = list(dict.fromkeys(names))
 
     from cwic.evaluation.measure import environment, means, measure_picture
-    from cwic.training.data import read_picture
+    from cwic.image.folder import read_picture
 
     codecs, files = _prepare(names, qualities, folder, out, force=force)
     images = [file.relative_to(folder).as_posix() for file in files]
@@ -91,7 +91,7 @@ def _prepare(
     from cwic.evaluation.codecs import open_codec
     from cwic.evaluation.extra import require
     from cwic.image.files import check_output
-    from cwic.training.data import picture_files
+    from cwic.image.folder import picture_files
 
     codecs: list[Codec] = []
     files: list[Path] = []

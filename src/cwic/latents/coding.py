@@ -15,7 +15,7 @@ from cwic.errors import FormatError
 from cwic.latents.exact import GAIN_BITS, VALUE_BITS, ExactPrior, LatentPass
 from cwic.latents.gaussian import SKIPPED
 from cwic.latents.order import channel_parts, split_passes
-from cwic.latents.rounding import CostRounding
+from cwic.latents.rounding import CONSIDERED, round_by_cost
 from cwic.transforms.hyper import Z_MAX
 
 SYMBOL_MAX = 32767
@@ -40,7 +40,7 @@ class SymbolSink(Protocol):
 def encode_latents(
     prior: ExactPrior,
     sink: SymbolSink,
-    rounding: CostRounding,
+    costs: Tensor,
     y: Tensor,
     z: Tensor,
     weight: Tensor,
@@ -49,8 +49,8 @@ def encode_latents(
 ) -> CodedLatents:
     """Gives the symbols of a tile to `sink`, in coding order.
 
-    `y` `[1, M, h, w]` (units of y) and `z` `[1, C_z, h/4, w/4]` (steps) are floats; `weight` `[1, M]` is what a
-    squared error of one step is worth, in bits, for `rounding`; `level` `[1]`.
+    `y` `[1, M, h, w]` (units of y) and `z` `[1, C_z, h/4, w/4]` (steps) are floats; `costs` (of `symbol_costs`) and
+    `weight` `[1, M]` (of `error_weight`) decide how y is rounded; `level` `[1]`.
     """
     written: list[np.ndarray] = []
 
@@ -65,7 +65,12 @@ def encode_latents(
 
     def code(p: LatentPass) -> Tensor:
         steps = parts[p.step] * (p.gain.double() / (1 << GAIN_BITS)) - p.mean.double() / (1 << VALUE_BITS)
-        symbols = rounding(steps.clamp(-SYMBOL_MAX, SYMBOL_MAX), p.indexes, weights[p.step])
+        table = p.indexes.long()
+        symbols = round_by_cost(
+            steps.clamp(-SYMBOL_MAX, SYMBOL_MAX),
+            lambda magnitude: costs[table, magnitude.long().clamp_max(CONSIDERED - 1)],
+            weights[p.step],
+        )
         return put(symbols, p.indexes)
 
     z_hat = put(z.permute(0, 2, 3, 1).round().clamp(-Z_MAX, Z_MAX), prior.z_index(level))

@@ -122,7 +122,7 @@ class ExactPrior(nn.Module):
         return torch.cat([in_y.int(), self.magnitude_table[looked_up] - reference], dim=-1)
 
     def dequantise(self, decoded: Tensor, level: Tensor) -> Tensor:
-        """`traverse`'s result in units of y: float32 `[1, M, h, w]`, for the synthesis transform. Not exact any more."""
+        """`traverse`'s result in units of y: float32 `[1, M, h, w]`, for synthesis. Not exact any more."""
         step = torch.exp2(-self.log2_gain(level).double() / (1 << STREAM_BITS) - VALUE_BITS)
         return (decoded.double() * step[:, None, None]).float().permute(0, 3, 1, 2)
 

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from cwic.latents import gaussian
 from cwic.latents.context_quadtree import QuadtreeContext
-from cwic.latents.fixed_point import FLOAT, Kit
+from cwic.latents.fixed_point import FLOAT, STREAM_BITS, Kit
 from cwic.latents.order import PASSES, channel_parts, join_passes, split_passes
 from cwic.latents.quantize import add_uniform_noise, round_straight_through
+from cwic.latents.rounding import error_weight, round_by_cost
 from cwic.models.config import CwicConfig
 from cwic.nn.gain import KNOT_SPACING, KNOTS
 from cwic.transforms.hyper import Z_BITS, Z_MAX, HyperAnalysis, HyperSynthesis
@@ -54,7 +55,8 @@ class PriorOutput(NamedTuple):
 class Prior(nn.Module):
     """The trainable entropy model. `forward` gives the dequantised latent and the bits.
 
-    In training the rate is that of noisy values, unless `hard_rounding` is set; in evaluation that of the symbols.
+    In training the rate is that of noisy values. In evaluation, and with `hard_rounding`, values are rounded as the
+    encoder rounds them and the rate is that of the symbols.
     """
 
     hard_rounding = False
@@ -76,31 +78,45 @@ class Prior(nn.Module):
         step = torch.sqrt(18 / (255**2 * math.log(2) * lmbda))
         self.exact.log2_gain.value.copy_(torch.log2(y_scale[None, :] / step[:, None]))
 
-    def forward(self, y: Tensor, level: Tensor) -> PriorOutput:
-        """`y` `[B, M, h, w]` with h and w multiples of 4, `level` `[B]` integers."""
-        proxy = add_uniform_noise if self.training and not self.hard_rounding else round_straight_through
+    def forward(self, y: Tensor, level: Tensor, y_scale: Tensor) -> PriorOutput:
+        """`y` `[B, M, h, w]` with h and w multiples of 4, `level` `[B]` integers, `y_scale` `[M]` of the analysis."""
+        noisy = self.training and not self.hard_rounding
         log2_gain = self.exact.log2_gain(level)
         gain_map = torch.exp2(log2_gain)[:, :, None, None]
         y_steps = y.float() * gain_map
         z = self.h_a(features(y_steps, gain_map, dim=1), level)
-        z_bits = gaussian.bits(proxy(z), self.exact.z_log2_scale(level)[:, :, None, None])
-        z_hat = round_straight_through(z).clamp(-Z_MAX, Z_MAX).permute(0, 2, 3, 1)
-        state = self.exact.h_s(z_hat * 2.0 ** -(8 - Z_BITS))
+        z_hat = round_straight_through(z).clamp(-Z_MAX, Z_MAX)
+        coded_z = add_uniform_noise(z) if noisy else z_hat
+        z_bits = gaussian.bits(coded_z, self.exact.z_log2_scale(level)[:, :, None, None])
+        state = self.exact.h_s(z_hat.permute(0, 2, 3, 1) * 2.0 ** -(STREAM_BITS - Z_BITS))
 
         steps = split_passes(y_steps.permute(0, 2, 3, 1))
         log2_gains = channel_parts(log2_gain)
+        weights = channel_parts(error_weight(lmbda_of(level)[:, None], y_scale, torch.exp2(log2_gain)))
         decoded, y_bits = [], torch.zeros_like(z_bits[:, 0, 0, 0])
         for k in range(PASSES):
             gain = torch.exp2(log2_gains[k])
             mean, log2_scale = self.exact.context.predict(k, state, level)
+            log2_scale = log2_scale + log2_gains[k]
             residual = steps[k] - mean * gain
-            y_bits = y_bits + gaussian.bits(proxy(residual), log2_scale + log2_gains[k]).flatten(1).sum(1)
-            y_steps_hat = round_straight_through(residual) + mean * gain
+            if noisy:
+                coded, symbols = add_uniform_noise(residual), round_straight_through(residual)
+            else:
+                coded = symbols = _round_as_coded(residual, log2_scale, weights[k])
+            y_bits = y_bits + gaussian.bits(coded, log2_scale).flatten(1).sum(1)
+            y_steps_hat = symbols + mean * gain
             decoded.append(y_steps_hat / gain)
             if k + 1 < PASSES:
                 state = self.exact.context.absorb(k, state, features(y_steps_hat, gain, dim=-1))
         y_hat = join_passes(decoded).permute(0, 3, 1, 2)
         return PriorOutput(y_hat, y_bits, z_bits.flatten(1).sum(1))
+
+
+def _round_as_coded(residual: Tensor, log2_scale: Tensor, weight: Tensor) -> Tensor:
+    """The encoder's rounding, with the gradient of the identity."""
+    with torch.no_grad():
+        symbols = round_by_cost(residual, lambda magnitude: gaussian.bits(magnitude, log2_scale), weight)
+    return residual + (symbols - residual).detach()
 
 
 def features(y_steps: Tensor, gain: Tensor, dim: int) -> Tensor:

@@ -13,25 +13,24 @@ from cwic.latents.coding import CodedLatents, SymbolSink, decode_latents, encode
 from cwic.latents.exact import GAIN_BITS, ExactPrior
 from cwic.latents.gaussian import scale_grid
 from cwic.latents.prior import features, lmbda_of
-from cwic.latents.rounding import CostRounding
+from cwic.latents.rounding import error_weight, symbol_costs
 from cwic.models.config import CwicConfig
 from cwic.models.model import CwicModel
 from cwic.transforms.analysis import Analysis
 from cwic.transforms.hyper import HyperAnalysis
 from cwic.transforms.synthesis import Synthesis
 
-CAUTION = 1.5
-"""Errors weigh this much more in rounding than the loss says, for what rounding to zero takes from later contexts."""
-
 
 class ExportedModel(nn.Module):
     """The coding side of a model, for inference. g_a and h_a choose symbols; `prior` and `tables` decide bytes."""
+
+    costs: Tensor
 
     def __init__(self, config: CwicConfig, tables: Tables) -> None:
         super().__init__()
         self.config = config
         self.tables = tables
-        self._rounding = CostRounding(tables)
+        self.register_buffer("costs", symbol_costs(tables), persistent=False)
         self.g_a = Analysis(config)
         self.h_a = HyperAnalysis(config)
         self.g_s = Synthesis(config)
@@ -45,11 +44,9 @@ class ExportedModel(nn.Module):
         """
         levels = torch.tensor([level], device=x.device)
         y, z = self.analyse(x, levels)
-        # A step of y is y_scale / gain in the picture, whose MSE is over 3 H W values (see Prior.calibrate).
-        step = self.g_a.y_scale.double() / self._gain(levels)
-        weight = CAUTION * lmbda_of(levels).double()[:, None] * (255**2 / 3) * step.square()
+        weight = error_weight(lmbda_of(levels).double()[:, None], self.g_a.y_scale.double(), self._gain(levels))
         sink = sink or SymbolEncoder(self.tables)
-        return encode_latents(self.prior, sink, self._rounding, y, z, weight, levels)
+        return encode_latents(self.prior, sink, self.costs, y, z, weight, levels)
 
     def analyse(self, x: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
         """y in units of y and z in steps, both before rounding."""

@@ -17,8 +17,9 @@ from cwic.nn.windows import (
 
 
 class CrossWindowAttention(nn.Module):
-    """Each window attends to itself and to the half-resolution region around it, twice as wide: `[B, C, H, W]` both ways.
+    """Each window attends to itself and to the half-resolution region around it: `[B, C, H, W]` in and out.
 
+    That region is twice as wide and centred on the window.
     With one scaled query q of the window's tokens:
     `S = softmax(q k' + bias_x + mask_x) v`, `T = softmax(q k_c' + bias_y + mask_y) v_c` over the coarse tokens, and
     `out = x + proj(S + merge2(leaky_relu(merge1([S, T]), 0.2)))`. Costs 7.5 C^2 + 4 w^2 C multiplications a position.

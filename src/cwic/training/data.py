@@ -9,18 +9,7 @@ import torch
 from torch import Tensor
 
 from cwic.errors import InputError
-from cwic.image.files import open_image, read_bytes
-from cwic.image.picture import Picture, as_picture
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
-
-
-def picture_files(folder: Path) -> list[Path]:
-    """All picture files under `folder`, sorted. Raises `InputError` when there are none."""
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError(f"no pictures under {folder}")
-    return files
+from cwic.image.folder import picture_files, read_picture
 
 
 class PictureFolder:
@@ -69,8 +58,3 @@ class PictureFolder:
             squares.append(square)
         batch = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
         return batch.contiguous(memory_format=torch.channels_last).float() / 255
-
-
-def read_picture(file: Path) -> Picture:
-    """A picture file, as it would be coded. Raises `InputError`."""
-    return as_picture(open_image(read_bytes(file)))

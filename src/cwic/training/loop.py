@@ -71,7 +71,7 @@ def train(
     else:
         model.load_state_dict(state["model"])
     model.to(fabric.device)
-    average = copy.deepcopy(model)
+    average = copy.deepcopy(model).eval()
     if state is not None:
         average.load_state_dict(state["average"])
     if recipe.hard_rounding:

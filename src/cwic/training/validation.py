@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import pad
 from cwic.image.tensors import to_tensor
 from cwic.models.model import CwicModel
-from cwic.training.data import picture_files, read_picture
 from cwic.training.loss import rate_distortion
 
 LEVELS = (200, 400, 600, 800)

@@ -1,0 +1,60 @@
+"""Distortion between two 8-bit RGB pictures."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cwic.evaluation.extra import require
+
+PEAK = 255
+# Five scales, each half the last, and a window of 11 pixels that must fit into the smallest.
+MS_SSIM_MIN_SIDE = 161
+
+
+def psnr(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
+    """Peak signal-to-noise ratio in dB, over all samples of all channels at once; infinite for equal pictures.
+
+    Args:
+        x, x_hat: uint8 `[H, W, 3]`.
+
+    Raises:
+        ValueError: another type or shape, or two different shapes.
+    """
+    _check(x, x_hat)
+    mse = float(np.mean(np.square(x.astype(np.int32) - x_hat)))
+    return 10 * math.log10(PEAK**2 / mse) if mse else math.inf
+
+
+def ms_ssim(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
+    """Multi-scale structural similarity in [0, 1], the mean over the three channels.
+
+    With the weights and the window of Wang, Simoncelli and Bovik, "Multi-scale structural similarity for image
+    quality assessment" (Asilomar 2003). NaN where it is undefined: a side under `MS_SSIM_MIN_SIDE` pixels.
+
+    Args:
+        x, x_hat: uint8 `[H, W, 3]`.
+
+    Raises:
+        ValueError: another type or shape, or two different shapes.
+        InputError: pytorch-msssim is not installed.
+    """
+    _check(x, x_hat)
+    if min(x.shape[:2]) < MS_SSIM_MIN_SIDE:
+        return math.nan
+    package = require("pytorch_msssim")
+
+    import torch
+
+    first, second = (torch.tensor(pixels).permute(2, 0, 1)[None].float() for pixels in (x, x_hat))
+    return float(package.ms_ssim(first, second, data_range=PEAK))
+
+
+def _check(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> None:
+    for pixels in (x, x_hat):
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise ValueError(f"expected uint8 [H, W, 3], not {pixels.dtype} {list(pixels.shape)}")
+    if x.shape != x_hat.shape:
+        raise ValueError(f"pictures differ in size: {list(x.shape)} and {list(x_hat.shape)}")

@@ -1,0 +1,24 @@
+"""The pictures of a folder: which files they are, and one of them read as it would be coded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cwic.errors import InputError
+from cwic.image.files import open_image, read_bytes
+from cwic.image.picture import Picture, as_picture
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """All picture files under `folder`, sorted. Raises `InputError` when there are none."""
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(f"no pictures under {folder}")
+    return files
+
+
+def read_picture(file: Path) -> Picture:
+    """A picture file, as it would be coded. Raises `InputError`."""
+    return as_picture(open_image(read_bytes(file)))

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import math
+import sys
+
+import numpy as np
+import pytest
+
+from cwic.errors import InputError
+from cwic.evaluation.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr
+
+
+def _noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_psnr_is_over_all_samples_at_once() -> None:
+    x = np.zeros((4, 5, 3), np.uint8)
+    x_hat = x.copy()
+    x_hat[..., 1] = 30  # one channel of three: MSE 300
+    assert psnr(x, x_hat) == pytest.approx(10 * math.log10(255**2 / 300), abs=1e-12)
+
+
+def test_psnr_at_its_ends() -> None:
+    x = np.zeros((4, 5, 3), np.uint8)
+    assert psnr(x, x) == math.inf
+    assert psnr(x, x + np.uint8(255)) == psnr(x + np.uint8(255), x) == 0
+
+
+def test_ms_ssim_ranks_and_is_one_for_equal_pictures() -> None:
+    x = _noise(MS_SSIM_MIN_SIDE, 170)
+    slight, strong = (np.clip(x.astype(int) + _noise(*x.shape[:2])[::-1] // n, 0, 255) for n in (8, 2))
+    assert ms_ssim(x, x) == pytest.approx(1, abs=1e-6)
+    assert 0 <= ms_ssim(x, strong.astype(np.uint8)) < ms_ssim(x, slight.astype(np.uint8)) < 1
+
+
+def test_ms_ssim_is_undefined_for_small_pictures() -> None:
+    x = _noise(300, MS_SSIM_MIN_SIDE - 1)
+    assert math.isnan(ms_ssim(x, x))
+
+
+def test_ms_ssim_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_msssim", None)
+    x = _noise(MS_SSIM_MIN_SIDE, MS_SSIM_MIN_SIDE)
+    with pytest.raises(InputError, match=r"pip install cwic\[eval\]"):
+        ms_ssim(x, x)
+
+
+@pytest.mark.parametrize("metric", [psnr, ms_ssim])
+@pytest.mark.parametrize("other", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 9, 3), np.uint8)])
+def test_other_arrays_are_refused(metric, other: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8|differ in size"):
+        metric(np.zeros((8, 8, 3), np.uint8), other)
