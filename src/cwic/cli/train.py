@@ -35,11 +35,16 @@ def train(
     export: Annotated[
         Path | None, typer.Option("--export", help="Weight file to write at the end.", show_default=False)
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="Compact undecayed state to write, for a later --resume.", show_default=False),
+    ] = None,
 ) -> None:
     """Train a model for a given time. The loss is lmbda * 255**2 * MSE + bpp."""
     budget = seconds_of(time_budget)
 
     def work(_: int) -> None:
+        from cwic.training.checkpoint import load_checkpoint, save_state
         from cwic.training.export import export_checkpoint
         from cwic.training.loop import train as train_model
         from cwic.training.recipe import load_recipe
@@ -49,6 +54,9 @@ def train(
         record = {"recipe": loaded.name, "checkpoint": str(final)}
         if export is not None:
             record |= {"weights": str(export), "model_id": export_checkpoint(final, export, loaded, data)}
+        if state is not None:
+            save_state(state, load_checkpoint(run / "undecayed.ckpt")["average"])
+            record |= {"state": str(state)}
         batch.report("  ".join(f"{key} {value}" for key, value in record.items()), record, as_json=False)
 
     batch.run([str(recipe)], work)

@@ -142,11 +142,11 @@ class ExactPrior(nn.Module):
         for name, layer in self.networks.named_modules():
             if isinstance(layer, IntegerLayer):
                 products = layer.accumulator_bound()
-                scaled = products * int(layer.multiplier.abs().max())
+                scaled = products * int(layer.multiplier.long().abs().max())
                 if products >= 1 << 24 or scaled >= 1 << 62:
                     raise ModelError(f"layer {name} could overflow: sums reach {products}, scaled {scaled}")
-                streams += 4 * ((scaled >> MULTIPLIER_BITS) + 1 + int(layer.bias.abs().max()))
+                streams += 4 * ((scaled >> MULTIPLIER_BITS) + 1 + int(layer.bias.long().abs().max()))
             elif isinstance(layer, IntegerKnots):
-                streams += 4 * int(layer.value.abs().max())
+                streams += 4 * int(layer.value.long().abs().max())
         if streams >= 1 << 31:
             raise ModelError(f"streams could overflow: they reach {streams}")

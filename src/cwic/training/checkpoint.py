@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from cwic.errors import InputError
 
+SMALL = 1 << 14
+"""Tensors with fewer numbers keep single precision: gains and scales need it, and weigh nothing."""
+
 
 def save_checkpoint(path: Path, model: nn.Module, average: nn.Module, extra: dict[str, Any]) -> None:
     """Writes weights, averaged weights and `extra` (optimiser states, counters) to `path`, whole or not at all."""
@@ -24,25 +27,25 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """Reads what `save_checkpoint` or `save_state` wrote: tensors and plain values, never code. Raises `InputError`."""
     try:
         if path.suffix == ".safetensors":
-            return _unflatten(load_file(path))
+            return _both(load_file(path))
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # what torch raises on a damaged file can be nearly anything
         raise InputError(f"cannot read the checkpoint {path}: {error}") from error
 
 
-def save_state(path: Path, model: nn.Module, average: nn.Module) -> None:
-    """Writes weights and averaged weights in half precision: a state small enough to travel between machines."""
-    tensors = {}
-    for prefix, module in (("model", model), ("average", average)):
-        for name, tensor in module.state_dict().items():
-            half = tensor.bfloat16() if prefix == "model" else tensor.half()
-            tensors[f"{prefix}/{name}"] = (half if tensor.is_floating_point() else tensor).contiguous()
-    save_file(tensors, path)
+def save_state(path: Path, average: dict[str, Tensor]) -> None:
+    """Writes averaged weights, large ones in half precision: a state small enough to travel between machines.
+
+    A run that resumes from it starts with new optimisers, from the average.
+    """
+    save_file({name: _compact(tensor) for name, tensor in average.items()}, path)
 
 
-def _unflatten(tensors: dict[str, Tensor]) -> dict[str, Any]:
-    state: dict[str, Any] = {"model": {}, "average": {}}
-    for name, tensor in tensors.items():
-        prefix, key = name.split("/", 1)
-        state[prefix][key] = tensor.float() if tensor.is_floating_point() else tensor
-    return state
+def _compact(tensor: Tensor) -> Tensor:
+    small = tensor.numel() < SMALL or not tensor.is_floating_point()
+    return (tensor if small else tensor.half()).contiguous()
+
+
+def _both(tensors: dict[str, Tensor]) -> dict[str, Any]:
+    full = {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    return {"model": full, "average": full}

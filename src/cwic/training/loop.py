@@ -55,6 +55,9 @@ def train(
     """
     fabric = Fabric(accelerator=accelerator, devices=devices, precision="bf16-mixed")
     fabric.launch()
+    if fabric.device.type == "cpu":
+        # Networks this small gain nothing from a second thread and much from a second process (docs/training.md).
+        torch.set_num_threads(1)
     fabric.seed_everything(recipe.seed + fabric.global_rank, verbose=False)
     random = np.random.default_rng((recipe.seed, fabric.global_rank))
     pictures = PictureFolder(data, recipe.crop, fabric.global_rank, fabric.world_size)
@@ -120,6 +123,8 @@ def train(
                 if fabric.is_global_zero:
                     say(f"step {progress.step}  " + str(validate(average, validation)), flush=True)
                 fabric.barrier()
+    if not kept:
+        _save(fabric, run / "undecayed.ckpt", model, average, optimisers, progress)
     final = run / "final.ckpt"
     _save(fabric, final, model, average, optimisers, progress)
     if validation and fabric.is_global_zero:

@@ -1,0 +1,69 @@
+"""`cwic train`: the command around the loop. The loop and the export have tests of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cwic.cli.train import seconds_of
+
+Run = Callable[..., Any]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("2h30m", 9000), ("90m", 5400), ("45s", 45), ("1h1m1s", 3661)])
+def test_times_are_read(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1", "30m2h", "-5m", "1.5h", "soon"])
+def test_other_times_are_usage_errors(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        seconds_of(text)
+
+
+def test_a_bad_recipe_ends_in_one_line(run_cwic: Run, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("batsch = 4\n")
+    answer = run_cwic("train", recipe, "--data", tmp_path, "--run", tmp_path / "run")
+    assert answer.code == 1
+    assert "did you mean batch?" in answer.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_training_writes_a_checkpoint_and_names_it(
+    run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cwic.training.export
+    import cwic.training.loop
+
+    seen: dict[str, Any] = {}
+
+    def fake_train(recipe: Any, data: Path, run: Path, budget: float, **options: Any) -> Path:
+        seen.update(options, recipe=recipe, data=data, budget=budget)
+        return run / "final.ckpt"
+
+    monkeypatch.setattr(cwic.training.loop, "train", fake_train)
+    monkeypatch.setattr(cwic.training.export, "export_checkpoint", lambda *_: "0badc0de")
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("batch = 3\n")
+    arguments = (
+        "--data",
+        tmp_path,
+        "--run",
+        "out",
+        "--time-budget",
+        "2m",
+        "--processes",
+        2,
+        "--export",
+        "w.safetensors",
+    )
+    answer = run_cwic("train", recipe, *arguments)
+    assert answer.code == 0
+    assert seen["recipe"].batch == 3
+    assert (seen["data"], seen["budget"], seen["devices"]) == (tmp_path, 120, 2)
+    assert all(word in answer.out.decode() for word in ("final.ckpt", "w.safetensors", "0badc0de"))
