@@ -23,9 +23,7 @@ MODEL_ID = bytes.fromhex("c0ffee01")
 GRID = Header(MODEL_ID, 300, 200, "RGB", 500, tile_code=1)  # 3 x 2 tiles
 ONE = Header(MODEL_ID, 768, 512, "RGB", 500)
 TILES = [Chunk("T", pack_tile(0x1234 + k, bytes([k] * k))) for k in range(6)]
-METADATA = [
-    Chunk(*chunk) for chunk in zip("iqexq", [b"profile", b"unknown", b"", b"<x/>", b"2"], strict=True)
-]
+METADATA = [Chunk(*chunk) for chunk in zip("iqexq", [b"profile", b"unknown", b"", b"<x/>", b"2"], strict=True)]
 FILE = write_container(GRID, [*METADATA, *TILES])
 
 

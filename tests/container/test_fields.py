@@ -50,9 +50,7 @@ def test_varint_cut_short(packed: str) -> None:
         VARINT.unpack(bytes.fromhex(packed), 0)
 
 
-@pytest.mark.parametrize(
-    ("values", "packed"), [((0, "a"), "0000"), ((1000, "c"), "e80b"), ((1, "b"), "0104")]
-)
+@pytest.mark.parametrize(("values", "packed"), [((0, "a"), "0000"), ((1000, "c"), "e80b"), ((1, "b"), "0104")])
 def test_packed_first_part_is_lowest(values: tuple[int, str], packed: str) -> None:
     assert PAIR.pack(values).hex() == packed
     assert PAIR.unpack(bytes.fromhex(packed), 0) == (values, 2)

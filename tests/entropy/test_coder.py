@@ -192,9 +192,7 @@ def test_impossible_word() -> None:
 def test_escape_out_of_range() -> None:
     """The 16 bits of -32768 beyond a reach of 0 are those of -32769 beyond a reach of 1."""
     index = np.array([1], np.uint8)
-    near, far = (
-        Tables.from_rows([np.array(row, np.int32)] * 2) for row in ([3, TOTAL - 3], [1, 1, 1, TOTAL - 3])
-    )
+    near, far = (Tables.from_rows([np.array(row, np.int32)] * 2) for row in ([3, TOTAL - 3], [1, 1, 1, TOTAL - 3]))
     data = encode(near, (np.array([-32768], np.int32), index))
     with pytest.raises(FormatError, match="escape is out of range"):
         SymbolDecoder(far, data).decode(index)

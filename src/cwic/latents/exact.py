@@ -117,7 +117,7 @@ class ExactPrior(nn.Module):
         """`cwic.latents.prior.features` in integers: a stream of values in units of y, and of log magnitudes."""
         inverse = self.gain(-log2_gain)
         in_y = shift_round(value * inverse, VALUE_BITS + GAIN_BITS - STREAM_BITS).clamp(-VALUE_CLAMP, VALUE_CLAMP)
-        looked_up = (value.abs() >> (VALUE_BITS - MAGNITUDE_BITS)).clamp_max(self.magnitude_table.numel() - 1)
+        looked_up = shift_round(value.abs(), VALUE_BITS - MAGNITUDE_BITS).clamp_max(self.magnitude_table.numel() - 1)
         reference = self.gain_magnitude_table[log2_gain + (GAIN_OCTAVES << STREAM_BITS)]
         return torch.cat([in_y.int(), self.magnitude_table[looked_up] - reference], dim=-1)
 

@@ -21,23 +21,31 @@ def parts(config: CwicConfig) -> list[PartSummary]:
     """
     model = CwicModel(config)
     x, level = torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, dtype=torch.int64)
-    with torch.no_grad(), FlopCounterMode(display=False, depth=4) as counter:
+    with torch.no_grad(), FlopCounterMode(display=False, depth=99) as counter:
         model(x, level)
-    counts = counter.get_flop_counts()
+    counts = {path: sum(by_kind.values()) for path, by_kind in counter.get_flop_counts().items()}
 
-    def row(label: str, module: nn.Module, path: str) -> PartSummary:
-        parameters = sum(p.numel() for p in module.parameters())
-        flops = sum(counts.get(f"CwicModel.{path}" if path else "Global", {}).values())
-        return PartSummary(label, parameters, flops / 2 / SIDE**2)
+    def row(label: str, path: str) -> PartSummary:
+        part = model.get_submodule(path)
+        parameters = sum(p.numel() for p in part.parameters())
+        return PartSummary(label, parameters, _flops(counts, part, f"CwicModel.{path}") / 2 / SIDE**2)
 
-    return [
-        row("g_a", model.g_a, "g_a"),
-        row("  feature encoding", model.g_a.feature_encoding, "g_a.feature_encoding"),
-        row("  cross-window attention", model.g_a.attention, "g_a.attention"),
-        row("g_s", model.g_s, "g_s"),
-        row("  cross-window attention", model.g_s.attention, "g_s.attention"),
-        row("h_a", model.prior.h_a, "prior.h_a"),
-        row("h_s", model.prior.exact.h_s, "prior.exact.h_s"),
-        row("context", model.prior.exact.context, "prior.exact.context"),
-        row("total", model, ""),
+    rows = [
+        row("g_a", "g_a"),
+        row("  feature encoding", "g_a.feature_encoding"),
+        row("  cross-window attention", "g_a.attention"),
+        row("g_s", "g_s"),
+        row("  cross-window attention", "g_s.attention"),
+        row("h_a", "prior.h_a"),
+        row("h_s", "prior.exact.h_s"),
+        row("context", "prior.exact.context"),
     ]
+    whole = sum(p.numel() for p in model.parameters())
+    return [*rows, PartSummary("total", whole, counts["Global"] / 2 / SIDE**2)]
+
+
+def _flops(counts: dict[str, int], part: nn.Module, path: str) -> int:
+    """What ran inside `part`: its own count, or, if it is never called itself, that of its children."""
+    if path in counts:
+        return counts[path]
+    return sum(_flops(counts, child, f"{path}.{name}") for name, child in part.named_children())

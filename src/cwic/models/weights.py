@@ -24,8 +24,9 @@ def model_id(model: ExportedModel) -> bytes:
     """Four bytes that name everything that decides a byte: two models with the same id read each other's files."""
     digest = hashlib.sha256()
     for name, tensor in model.exact_tensors():
+        array = tensor.cpu().contiguous().numpy()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.cpu().contiguous().numpy().astype(tensor.numpy().dtype.newbyteorder("<")).tobytes())
+        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.digest()[:4]
 
 
@@ -54,6 +55,7 @@ def load_weights(path: Path) -> ExportedModel:
         raise ModelError(f"the weight file {path} is missing") from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
+    model.prior.prove_bounds()
     if model_id(model).hex() != metadata.get("model_id"):
         raise ModelError(f"the weight file {path} is damaged: its entropy path is not what its id says")
     return model.eval().requires_grad_(False)

@@ -46,7 +46,7 @@ def coarse_windows(half: Tensor, window: int) -> Tensor:
     return patches.permute(0, 2, 3, 4, 5, 1).reshape(-1, window * window, c)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def attention_masks(
     height: int, width: int, valid: tuple[int, int], window: int, shift: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:

@@ -28,9 +28,21 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".safetensors":
             return _both(load_file(path))
-        return torch.load(path, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {"model": state["model"], "average": state["average"], **state}
+    except KeyError as error:
+        raise InputError(f"{path} is not a checkpoint: it has no {error}") from error
     except Exception as error:  # what torch raises on a damaged file can be nearly anything
         raise InputError(f"cannot read the checkpoint {path}: {error}") from error
+
+
+def load_into(model: nn.Module, weights: dict[str, Tensor], checkpoint: Path | None) -> None:
+    """Gives `model` the weights read from `checkpoint`. Raises `InputError` if they are of another model."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1:2] or [str(error)]
+        raise InputError(f"{checkpoint} is not a checkpoint of the recipe's model: {first[0].strip()}") from error
 
 
 def save_state(path: Path, average: dict[str, Tensor]) -> None:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cwic.errors import InputError
 from cwic.models.exported import ExportedModel, export
 from cwic.models.fitting import fit_tables, fit_z_scales
 from cwic.models.model import CwicModel
 from cwic.models.weights import model_id, save_weights
-from cwic.training.checkpoint import load_checkpoint
+from cwic.training.checkpoint import load_checkpoint, load_into
 from cwic.training.data import PictureFolder
 from cwic.training.recipe import Recipe
 
@@ -24,10 +23,7 @@ def export_checkpoint(checkpoint: Path, output: Path, recipe: Recipe, data: Path
     Raises `InputError` if the checkpoint is not of the recipe's model, `ModelError` if a sum could overflow.
     """
     model = CwicModel(recipe.model)
-    try:
-        model.load_state_dict(load_checkpoint(checkpoint)["average"])
-    except (KeyError, RuntimeError) as error:
-        raise InputError(f"{checkpoint} is not a checkpoint of the model {recipe.name}: {error}") from error
+    load_into(model, load_checkpoint(checkpoint)["average"], checkpoint)
     exported = fit(export(model.eval()), recipe, data)
     save_weights(output, exported, recipe.name)
     return model_id(exported).hex()

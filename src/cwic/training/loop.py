@@ -14,7 +14,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from cwic.models.model import CwicModel
-from cwic.training.checkpoint import load_checkpoint, save_checkpoint
+from cwic.training.checkpoint import load_checkpoint, load_into, save_checkpoint
 from cwic.training.data import PictureFolder
 from cwic.training.loss import rate_distortion
 from cwic.training.optim import Optimisers
@@ -72,11 +72,11 @@ def train(
     if state is None:
         model.calibrate([pictures.crops(recipe.batch, recipe.crop, random) for _ in range(CALIBRATION_BATCHES)])
     else:
-        model.load_state_dict(state["model"])
+        load_into(model, state["model"], resume)
     model.to(fabric.device)
     average = copy.deepcopy(model).eval()
     if state is not None:
-        average.load_state_dict(state["average"])
+        load_into(average, state["average"], resume)
     if recipe.hard_rounding:
         _decoder_only(model)
     optimisers = Optimisers(model, recipe)

@@ -47,8 +47,8 @@ class Optimisers:
     def step(self) -> None:
         """One step from the gradients of the model's parameters, which it clears."""
         for parameter, part, view in self._matrices:
-            if parameter.grad is not None:
-                view.grad = (parameter.grad if part is None else parameter.grad[part]).reshape(view.shape)
+            gradient = parameter.grad if part is None or parameter.grad is None else parameter.grad[part]
+            view.grad = None if gradient is None else gradient.reshape(view.shape)
         for optimiser in self._optimisers:
             optimiser.step()
         for parameter in self.parameters:

@@ -59,8 +59,14 @@ def load_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"cannot read the recipe {path}: {error}") from error
-    model = _checked(CwicConfig, table.pop("model", {}), "model.")
-    return Recipe(model=CwicConfig(**model), **_checked(Recipe, table, ""))
+    model = table.pop("model", {})
+    if not isinstance(model, dict):
+        raise InputError(f"model in the recipe must be a table, not {model!r}")
+    try:
+        config = CwicConfig(**_checked(CwicConfig, model, "model."))
+    except ValueError as error:
+        raise InputError(f"the recipe's model cannot be built: {error}") from error
+    return Recipe(model=config, **_checked(Recipe, table, ""))
 
 
 def _checked(kind: type, table: dict[str, Any], prefix: str) -> dict[str, Any]:

@@ -92,5 +92,5 @@ class Analysis(nn.Module):
 
 
 def _rms(maps: list[Tensor]) -> Tensor:
-    """Root mean square of each channel over a list of `[B, C, H, W]` maps."""
-    return torch.stack([m.square().mean(dim=(0, 2, 3)) for m in maps]).mean(dim=0).sqrt()
+    """Root mean square of each channel over a list of `[B, C, H, W]` maps; never so small that dividing by it hurts."""
+    return torch.stack([m.square().mean(dim=(0, 2, 3)) for m in maps]).mean(dim=0).sqrt().clamp_min(1e-4)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+
+from cwic.latents import gaussian
+
+
+def test_the_grid_has_64_scales_from_0_11_up_in_even_ratios() -> None:
+    grid = gaussian.scale_grid()
+    assert len(grid) == gaussian.SCALES == 64
+    assert grid[0] == pytest.approx(0.11, rel=2e-3)
+    assert all(b / a == pytest.approx(2 ** (3 / 16)) for a, b in pairwise(grid))
+
+
+def test_the_index_is_the_nearest_of_the_grid_for_every_integer() -> None:
+    log2_scale = torch.arange(-6000, 6000)
+    grid = torch.tensor([256 * math.log2(scale) for scale in gaussian.scale_grid()], dtype=torch.float64).round()
+    index = gaussian.scale_index(log2_scale)
+    assert (index.min(), index.max()) == (0, 63)
+    distance = (log2_scale[:, None] - grid).abs()
+    chosen = distance.gather(1, index[:, None].long())[:, 0]
+    assert torch.equal(chosen, distance.min(dim=1).values)
+    half_way = (grid[:-1] + 24).int()
+    assert torch.equal(gaussian.scale_index(half_way), torch.arange(1, 64, dtype=torch.int32))
+
+
+@pytest.mark.parametrize("extreme", [-(2**31) + 2**12, 2**31 - 2**12])
+def test_the_index_holds_at_the_ends_of_int32(extreme: int) -> None:
+    index = gaussian.scale_index(torch.tensor([extreme], dtype=torch.int32))
+    assert index.item() == (63 if extreme > 0 else 0)
+
+
+@pytest.mark.parametrize("scale", [0.11, 0.5, 3.0, 40.0])
+def test_bits_are_those_of_the_integral_of_the_density(scale: float) -> None:
+    values = torch.tensor([0.0, 0.3, -1.0, 2.0, 5.0])
+    fine = torch.linspace(-0.5, 0.5, 20_001, dtype=torch.float64)
+    x = values.double()[:, None] + fine
+    density = torch.exp(-0.5 * (x / scale) ** 2) / (scale * math.sqrt(2 * math.pi))
+    mass = torch.trapezoid(density, fine, dim=1).clamp_min(1e-9)
+    bits = gaussian.bits(values, torch.tensor(math.log2(scale)))
+    torch.testing.assert_close(bits.double(), -torch.log2(mass), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [0.2, 1.0, 7.0])
+def test_probabilities_of_the_integers_make_one(scale: float) -> None:
+    bits = gaussian.bits(torch.arange(-80.0, 81.0), torch.tensor(math.log2(scale)))
+    assert torch.exp2(-bits).sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_scale_and_mass_are_bounded_below() -> None:
+    assert gaussian.bits(torch.tensor([1e6]), torch.tensor(0.0)).item() == pytest.approx(-math.log2(1e-9), rel=1e-5)
+    at_bound, below = (gaussian.bits(torch.tensor([0.4]), torch.tensor(math.log2(s))) for s in (0.11, 0.01))
+    torch.testing.assert_close(at_bound, below)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from cwic.entropy.tables import gaussian_tables
+from cwic.errors import ModelError
+from cwic.latents.gaussian import scale_grid
+from cwic.latents.prior import features
+from cwic.models.exported import ExportedModel, export
+from cwic.models.model import CwicModel
+
+
+@pytest.mark.parametrize("level", [0, 417, 1000])
+def test_the_exported_model_codes_what_the_trained_one_would(
+    model: CwicModel, exported: ExportedModel, picture: Tensor, level: int
+) -> None:
+    coded = exported.encode(picture, level)
+    decoded = exported.decode_latents(coded.data, coded.crc, 64, 128, level)
+    assert torch.equal(decoded, coded.decoded)
+    x_hat = exported.synthesise(decoded, level)
+    with torch.no_grad():
+        trained = model(picture, torch.tensor([level]))
+    error, expected = ((x - picture).square().mean().item() for x in (x_hat, trained.x_hat))
+    assert error < 1.5 * expected + 1e-5
+    bits = (trained.y_bits + trained.z_bits).item()
+    # Rounding by cost makes it shorter, the last words of the coder make it longer.
+    assert 0.5 * bits < 8 * len(coded.data) < 1.05 * bits + 64
+
+
+def test_analyse_is_the_trained_models_analysis(model: CwicModel, exported: ExportedModel, picture: Tensor) -> None:
+    level = torch.tensor([600])
+    with torch.no_grad():
+        y, z = exported.analyse(picture, level)
+        expected = model.g_a(picture, level)
+        gain = torch.exp2(model.prior.exact.log2_gain(level))[:, :, None, None]
+        z_expected = model.prior.h_a(features(expected * gain, gain, dim=1), level)
+    assert torch.equal(y, expected)
+    torch.testing.assert_close(z, z_expected, rtol=0, atol=0.05)
+
+
+def test_a_sink_takes_the_symbols_in_place_of_a_coder(exported: ExportedModel, picture: Tensor) -> None:
+    class Counter:
+        symbols = 0
+
+        def encode(self, symbols: object, indexes: object) -> None:
+            assert symbols.shape == indexes.shape
+            self.symbols += symbols.size
+
+        def finish(self) -> bytes:
+            return b"counted"
+
+    counter = Counter()
+    assert exported.encode(picture, 500, sink=counter).data == b"counted"
+    assert counter.symbols == 4 * 8 * 16 + 1 * 2 * 8
+
+
+def test_the_entropy_path_is_named_tensor_by_tensor(exported: ExportedModel) -> None:
+    tensors = dict(exported.exact_tensors())
+    assert {"tables.frequencies", "tables.offsets", "prior.exp2_table"} < set(tensors)
+    assert not any(t.is_floating_point() for t in tensors.values())
+    assert len(tensors) == len(exported.prior.state_dict()) + 2
+
+
+@pytest.mark.parametrize("bias", [4e6, 1e7, 1e12])
+def test_a_model_whose_sums_could_overflow_is_refused(model: CwicModel, bias: float) -> None:
+    with torch.no_grad():
+        model.prior.exact.h_s.enter.bias.fill_(bias)
+    with pytest.raises(ModelError, match="overflow"):
+        export(model)
+
+
+def test_nothing_shipped_asks_for_gradients(exported: ExportedModel) -> None:
+    assert not any(p.requires_grad for p in exported.parameters())
+    assert not exported.training
+    assert len(exported.tables) == len(gaussian_tables(scale_grid()))

@@ -1,0 +1,152 @@
+"""The codec as users meet it, with the weights in the package."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cwic
+from cwic.codec import level_of
+from cwic.container import TILE, Chunk, Header, Limits, pack_tile, read_container, unpack_tile, write_container
+from cwic.errors import FormatError, InputError, LimitError, ModelError
+
+COFFEE = Path(__file__).parents[1] / "examples" / "coffee.png"
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Image.Image:
+    with Image.open(COFFEE) as image:
+        return image.convert("RGB")
+
+
+def psnr(a: Image.Image, b: Image.Image) -> float:
+    difference = np.asarray(a, np.float64) - np.asarray(b, np.float64)
+    return float(10 * np.log10(255**2 / np.mean(difference**2)))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (17, 1000), (1000, 17), (64, 64), (769, 513)])
+def test_every_size_comes_back_as_it_was(photograph: Image.Image, size: tuple[int, int], mode: str) -> None:
+    image = photograph.resize(size, Image.Resampling.BICUBIC).convert(mode)
+    data = cwic.encode(image, quality=70)
+    decoded = cwic.decode(data)
+    assert (decoded.size, decoded.mode) == (size, mode)
+    assert psnr(image, decoded) > 18
+    info = cwic.read_info(data)
+    assert (info.width, info.height, info.mode, info.quality, info.model) == (*size, mode, 70, "cwic-s")
+
+
+def test_more_quality_is_more_bytes_and_a_better_picture(photograph: Image.Image) -> None:
+    image = photograph.crop((100, 80, 356, 336))
+    files = [cwic.encode(image, quality=quality) for quality in (0, 25, 50, 75, 100)]
+    assert all(len(a) < len(b) for a, b in pairwise(files))
+    fidelity = [psnr(image, cwic.decode(file)) for file in files]
+    assert all(a < b for a, b in pairwise(fidelity))
+    assert len(files[0]) < 256 * 256 / 8
+    assert fidelity[-1] > 30
+
+
+def test_encoding_is_repeatable_and_arrays_are_pictures(photograph: Image.Image) -> None:
+    image = photograph.crop((0, 0, 100, 70))
+    data = cwic.encode(image, quality=33.3)
+    assert cwic.encode(np.asarray(image), quality=33.3) == data
+    assert cwic.decode(data).tobytes() == cwic.decode(data).tobytes()
+
+
+def test_the_container_costs_at_most_24_bytes(photograph: Image.Image) -> None:
+    data = cwic.encode(photograph.crop((0, 0, 500, 300)))
+    _, coded = unpack_tile(read_container(data).chunks[-1].payload)
+    assert 0 < len(data) - len(coded) <= 24
+
+
+@pytest.mark.parametrize("quality", [-0.1, 100.1, float("nan"), float("inf")])
+def test_quality_has_its_range(photograph: Image.Image, quality: float) -> None:
+    with pytest.raises(ValueError, match="quality must be between 0 and 100"):
+        cwic.encode(photograph, quality=quality)
+
+
+def test_quality_is_kept_in_tenths() -> None:
+    assert [level_of(quality) for quality in (0, 0.1, 33.34, 50, 99.96, 100)] == [0, 1, 333, 500, 1000, 1000]
+
+
+def test_unknown_models_and_pictures_are_refused(photograph: Image.Image) -> None:
+    with pytest.raises(ModelError, match="unknown model 'cwic-z'"):
+        cwic.encode(photograph, model="cwic-z")
+    with pytest.raises(InputError):
+        cwic.encode(photograph.convert("CMYK"))
+    with pytest.raises(LimitError):
+        cwic.encode(photograph, limits=Limits(max_pixels=1000))
+
+
+def _with_header(data: bytes, **changed: object) -> bytes:
+    """The file with another header, and checksums that match it."""
+    header, chunks = read_container(data)
+    fields = {name: getattr(header, name) for name in ("model_id", "width", "height", "mode", "level")} | changed
+    return write_container(Header(**fields), chunks)
+
+
+@pytest.fixture(scope="module")
+def small(photograph: Image.Image) -> bytes:
+    """A small file."""
+    return cwic.encode(photograph.crop((200, 100, 300, 180)))
+
+
+def test_a_file_of_another_model_is_refused_by_name(small: bytes) -> None:
+    with pytest.raises(ModelError, match=b"none".hex()):
+        cwic.decode(_with_header(small, model_id=b"none"))
+
+
+@pytest.mark.parametrize("changed", [{"width": 200}, {"height": 300}, {"level": 200}])
+def test_a_header_that_lies_is_found_by_the_symbols(small: bytes, changed: dict[str, int]) -> None:
+    with pytest.raises(FormatError):
+        cwic.decode(_with_header(small, **changed))
+
+
+def test_limits_are_checked_before_memory_is_taken(small: bytes) -> None:
+    with pytest.raises(LimitError):
+        cwic.decode(_with_header(small, width=1 << 19, height=1 << 19))
+    with pytest.raises(LimitError):
+        cwic.decode(small, limits=Limits(max_pixels=100))
+
+
+def test_damage_is_found_everywhere(small: bytes) -> None:
+    for position in [*range(30), *range(30, len(small), 97), len(small) - 1]:
+        damaged = bytearray(small)
+        damaged[position] ^= 0x04
+        with pytest.raises((FormatError, ModelError)):
+            cwic.decode(bytes(damaged))
+    for size in (0, 3, 10, 20, len(small) // 2, len(small) - 1):
+        with pytest.raises(FormatError):
+            cwic.decode(small[:size])
+
+
+def test_damage_that_the_containers_checksum_misses_is_found_too(small: bytes) -> None:
+    header, chunks = read_container(small)
+    crc, coded = unpack_tile(chunks[-1].payload)
+    for position in (0, len(coded) // 2, len(coded) - 6):
+        damaged = bytearray(coded)
+        damaged[position] ^= 0x40
+        with pytest.raises(FormatError):
+            cwic.decode(write_container(header, [Chunk(TILE, pack_tile(crc, bytes(damaged)))]))
+    with pytest.raises(FormatError):
+        cwic.decode(write_container(header, [Chunk(TILE, pack_tile(crc, b""))]))
+
+
+def test_what_this_version_does_not_decode_is_refused(small: bytes) -> None:
+    header, chunks = read_container(small)
+    tiled = Header(header.model_id, header.width, header.height, header.mode, header.level, tile_code=15)
+    with pytest.raises(FormatError, match="newer version"):
+        cwic.decode(write_container(tiled, chunks))
+    both = Header(header.model_id, header.width, header.height, "RGBA", header.level)
+    with pytest.raises(FormatError, match="newer version"):
+        cwic.decode(write_container(both, [Chunk("A", b"alpha"), *chunks]))
+
+
+def test_metadata_does_not_disturb_the_picture(small: bytes) -> None:
+    header, chunks = read_container(small)
+    longer = write_container(header, [Chunk("e", b"Exif"), Chunk("q", b"unknown"), *chunks])
+    assert cwic.decode(longer).tobytes() == cwic.decode(small).tobytes()

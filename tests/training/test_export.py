@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from cwic.errors import InputError
+from cwic.models.model import CwicModel
+from cwic.models.weights import load_weights, model_id
+from cwic.training import export
+from cwic.training.checkpoint import save_checkpoint
+from cwic.training.recipe import Recipe
+
+
+@pytest.fixture
+def checkpoint(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(export, "FITTING_CROPS", 16)
+    average = CwicModel(recipe.model)
+    average.calibrate([torch.rand(2, 3, 64, 64)])
+    save_checkpoint(tmp_path / "a.ckpt", CwicModel(recipe.model), average, {})
+    return tmp_path / "a.ckpt"
+
+
+def test_the_averaged_weights_become_a_fitted_weight_file(
+    checkpoint: Path, recipe: Recipe, folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "tiny.safetensors"
+    name = export.export_checkpoint(checkpoint, output, recipe, folder)
+    model = load_weights(output)
+    assert model_id(model).hex() == name
+    average = torch.load(checkpoint, weights_only=True)["average"]
+    assert torch.equal(model.g_a.y_scale, average["g_a.y_scale"])
+    # Scales of z began at one step, and are what the pictures ask for.
+    assert model.prior.networks.z_log2_scale.value.any()
+    coded = model.encode(torch.rand(1, 3, 64, 64), 300)
+    assert torch.equal(model.decode_latents(coded.data, coded.crc, 64, 64, 300), coded.decoded)
+    assert export.export_checkpoint(checkpoint, output, recipe, folder) == name
+
+
+def test_a_checkpoint_of_something_else_is_refused(
+    checkpoint: Path, recipe: Recipe, folder: Path, tmp_path: Path
+) -> None:
+    wider = replace(recipe, model=replace(recipe.model, M=32))
+    output = tmp_path / "tiny.safetensors"
+    with pytest.raises(InputError, match=r"a\.ckpt is not a checkpoint of the recipe's model: size mismatch"):
+        export.export_checkpoint(checkpoint, output, wider, folder)
+    torch.save({"step": 1}, checkpoint)
+    with pytest.raises(InputError, match=r"a\.ckpt is not a checkpoint"):
+        export.export_checkpoint(checkpoint, output, recipe, folder)
+    assert not output.exists()

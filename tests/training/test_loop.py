@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from cwic.errors import InputError
+from cwic.models.model import CwicModel
+from cwic.training import loop
+from cwic.training.checkpoint import load_checkpoint
+from cwic.training.recipe import Recipe
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that runs a second a step, and a line of the log each step: a budget is a number of steps."""
+    seconds = itertools.count()
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(seconds))))
+    monkeypatch.setattr(loop, "REPORT_EVERY", 1)
+
+
+def weights(state: dict, key: str = "model") -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in state[key].items() if tensor.is_floating_point()}
+
+
+def test_a_run_learns_reports_and_leaves_its_checkpoints(
+    recipe: Recipe, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    final = loop.train(recipe, folder, tmp_path / "run", 6, accelerator="cpu")
+    out, err = capsys.readouterr()
+    assert final == tmp_path / "run" / "final.ckpt"
+    assert sorted(p.name for p in final.parent.iterdir()) == ["final.ckpt", "undecayed.ckpt"]
+    lines = re.findall(r"step (\d+) .* loss ([-\d.]+)  J ([-\d.]+)  bpp ([\d.]+)  psnr ([\d.]+) .* skipped 0", out)
+    assert [int(line[0]) for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert "broken.png" in err
+    assert "3 pictures, 1 more too small" in err
+
+    state, undecayed = load_checkpoint(final), load_checkpoint(tmp_path / "run" / "undecayed.ckpt")
+    assert (state["step"], undecayed["step"]) == (6, 5)
+    start = CwicModel(recipe.model).state_dict()
+    for key in ("model", "average"):
+        model = CwicModel(recipe.model)
+        model.load_state_dict(state[key])
+        assert all(tensor.isfinite().all() for tensor in state[key].values())
+    assert any(not torch.equal(tensor, state["average"][name]) for name, tensor in weights(state).items())
+    assert any(not torch.equal(tensor, start[name]) for name, tensor in weights(state).items())
+
+
+def test_the_seed_decides_the_run(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    runs = [
+        weights(
+            load_checkpoint(loop.train(replace(recipe, seed=seed), folder, tmp_path / str(i), 2, accelerator="cpu"))
+        )
+        for i, seed in enumerate((1, 1, 2))
+    ]
+    name = "g_a.blocks.0.expand.weight"
+    assert torch.equal(runs[0][name], runs[1][name])
+    assert not torch.equal(runs[0][name], runs[2][name])
+
+
+def test_a_run_resumes_where_the_last_one_stopped(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    first = loop.train(recipe, folder, tmp_path / "first", 3, accelerator="cpu")
+    still = loop.train(recipe, folder, tmp_path / "still", 0, resume=first, accelerator="cpu")
+    before, after = load_checkpoint(first), load_checkpoint(still)
+    for key in ("model", "average"):
+        assert all(torch.equal(tensor, after[key][name]) for name, tensor in before[key].items())
+    momenta = [state["optimisers"][0]["state"][0]["momentum_buffer"] for state in (before, after)]
+    assert momenta[0].any()
+    assert torch.equal(*momenta)
+    further = load_checkpoint(loop.train(recipe, folder, tmp_path / "more", 2, resume=first, accelerator="cpu"))
+    name = "g_s.blocks.0.expand.weight"
+    change = (further["model"][name] - before["model"][name]).abs().max()
+    assert 0 < change < 0.1
+    # Calibration is not repeated: its constants belong to the weights.
+    assert torch.equal(further["model"]["g_a.y_scale"], before["model"]["g_a.y_scale"])
+
+
+def test_hard_rounding_teaches_the_decoders_side_alone(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    first = loop.train(recipe, folder, tmp_path / "first", 1, accelerator="cpu")
+    tuned = loop.train(
+        replace(recipe, hard_rounding=True), folder, tmp_path / "tuned", 3, resume=first, accelerator="cpu"
+    )
+    before, after = load_checkpoint(first)["model"], load_checkpoint(tuned)["model"]
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not {name for name in changed if name.startswith(("g_a.", "prior.h_a.", "prior.exact.log2_gain"))}
+    assert {"g_s.blocks.0.expand.weight", "prior.exact.h_s.enter.weight", "prior.exact.z_log2_scale.value"} <= changed
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(
+    recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, calls = loop.rate_distortion, itertools.count()
+
+    def second_is_bad(*arguments: object) -> object:
+        result = real(*arguments)
+        return result._replace(loss=result.loss * float("nan")) if next(calls) == 1 else result
+
+    monkeypatch.setattr(loop, "rate_distortion", second_is_bad)
+    state = load_checkpoint(loop.train(recipe, folder, tmp_path / "run", 3, accelerator="cpu"))
+    assert all(tensor.isfinite().all() for tensor in weights(state).values())
+    assert re.findall(r"skipped (\d)", capsys.readouterr().out) == ["0", "1", "1"]
+
+
+def test_validation_is_said_along_the_way_and_at_the_end(
+    recipe: Recipe, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "broken.png").unlink()
+    loop.train(recipe, folder, tmp_path / "run", 3, validation=folder / "inner", validate_every=1.5, accelerator="cpu")
+    out = capsys.readouterr().out
+    assert re.search(r"^step 2  q20: [\d.]+ bpp", out, re.MULTILINE)
+    assert re.search(r"^final  q20: [\d.]+ bpp", out, re.MULTILINE)
+    assert load_checkpoint(tmp_path / "run" / "latest.ckpt")["step"] == 2
+
+
+def test_a_checkpoint_of_another_model_is_refused(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    first = loop.train(recipe, folder, tmp_path / "first", 0, accelerator="cpu")
+    wider = replace(recipe, model=replace(recipe.model, M=32))
+    with pytest.raises(InputError, match=r"final\.ckpt"):
+        loop.train(wider, folder, tmp_path / "second", 1, resume=first, accelerator="cpu")

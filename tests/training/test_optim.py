@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from cwic.models.model import CwicModel
+from cwic.training.optim import Optimisers
+from cwic.training.recipe import Recipe
+
+
+@pytest.fixture
+def model(recipe: Recipe) -> CwicModel:
+    return CwicModel(recipe.model)
+
+
+def learn(model: CwicModel, optimisers: Optimisers, scale: float = 1.0) -> dict[str, torch.Tensor]:
+    """How far one step with random gradients moves each parameter."""
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = scale * torch.randn_like(parameter)
+    optimisers.step()
+    return {name: (p.detach() - before[name]) for name, p in model.named_parameters()}
+
+
+def test_a_step_moves_every_parameter_and_clears_its_gradient(model: CwicModel, recipe: Recipe) -> None:
+    optimisers = Optimisers(model, recipe)
+    assert {id(p) for p in optimisers.parameters} == {id(p) for p in model.parameters()}
+    assert len(optimisers.parameters) == len(list(model.parameters()))
+    moved = learn(model, optimisers)
+    assert [name for name, change in moved.items() if not change.abs().max() > 0] == []
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_each_kind_of_parameter_goes_to_its_optimiser(model: CwicModel, recipe: Recipe) -> None:
+    moved = learn(model, Optimisers(model, recipe))
+    # AdamW's first step is its learning rate in every element, whatever the gradient.
+    for name in ("g_a.blocks.0.expand.bias", "g_a.blocks.0.depthwise.weight", "prior.exact.h_s.mix.weight",
+                 "prior.exact.log2_gain.value", "g_s.blocks.0.spatial_gain.log2_gain",
+                 "g_a.attention.cwam.conv_b.0.relative_position_bias_table_x"):  # fmt: skip
+        torch.testing.assert_close(
+            moved[name].abs(), torch.full_like(moved[name], recipe.adam_lr), rtol=0.02, atol=1e-6
+        )
+    for name in ("g_a.block_transform.weight", "g_a.haar.weight", "g_s.haar.weight", "g_s.block_transform.weight"):
+        torch.testing.assert_close(
+            moved[name].abs(), torch.full_like(moved[name], recipe.linear_lr), rtol=0.02, atol=2e-7
+        )
+    # Muon's step has singular values of about one size: a matrix is turned, not nudged.
+    for name in ("g_a.blocks.0.expand.weight", "g_a.feature_encoding.layers.2.weight", "prior.exact.h_s.leave.weight",
+                 "prior.exact.context.embed.weight", "g_a.attention.cwam.conv_b.0.qkv.weight"):  # fmt: skip
+        parts = moved[name] if name.endswith("embed.weight") else moved[name][None]
+        for part in parts:
+            singular = torch.linalg.svdvals(part.flatten(1))
+            assert singular.quantile(0.1) > 0.4 * singular.max(), name
+
+
+def test_a_scaled_gradient_makes_the_same_step(model: CwicModel, recipe: Recipe) -> None:
+    state = {name: p.clone() for name, p in model.state_dict().items()}
+    steps = []
+    for scale in (1.0, 100.0):
+        model.load_state_dict(state)
+        torch.manual_seed(1)
+        steps.append(learn(model, Optimisers(model, recipe), scale))
+    for name, step in steps[0].items():
+        assert (step - steps[1][name]).norm() < 0.06 * step.norm(), name
+
+
+def test_rates_scale_together(model: CwicModel, recipe: Recipe) -> None:
+    optimisers = Optimisers(model, recipe)
+    optimisers.scale_rates(0.5)
+    optimisers.scale_rates(0.0)
+    assert all(not change.any() for change in learn(model, optimisers).values())
+    optimisers.scale_rates(0.25)
+    moved = learn(model, optimisers)["g_a.blocks.0.expand.bias"].abs()
+    assert 0 < moved.max() < 0.5 * recipe.adam_lr
+
+
+def test_a_frozen_parameter_stays(model: CwicModel, recipe: Recipe) -> None:
+    model.g_a.requires_grad_(False)
+    moved = learn(model, Optimisers(model, recipe))
+    assert all(change.any() != name.startswith("g_a.") for name, change in moved.items())
+
+
+def test_the_state_goes_on_where_it_was(model: CwicModel, recipe: Recipe) -> None:
+    optimisers = Optimisers(model, recipe)
+    learn(model, optimisers)
+    saved, weights = copy.deepcopy(optimisers.state_dict()), copy.deepcopy(model.state_dict())
+    torch.manual_seed(2)
+    expected = learn(model, optimisers)
+    twin = CwicModel(recipe.model)
+    twin.load_state_dict(weights)
+    resumed = Optimisers(twin, recipe)
+    resumed.load_state_dict(saved)
+    torch.manual_seed(2)
+    for name, change in learn(twin, resumed).items():
+        torch.testing.assert_close(change, expected[name])
+
+
+def test_views_follow_the_model_they_were_made_of(model: CwicModel, recipe: Recipe) -> None:
+    optimisers = Optimisers(model, recipe)
+    with torch.no_grad():
+        nn.init.zeros_(model.g_a.blocks[0].expand.weight)
+    moved = learn(model, optimisers)["g_a.blocks.0.expand.weight"]
+    torch.testing.assert_close(model.g_a.blocks[0].expand.weight.detach(), moved)

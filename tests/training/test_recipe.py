@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from cwic.errors import InputError
+from cwic.models.catalog import CATALOG
+from cwic.training.recipe import Recipe, load_recipe
+
+ROOT = Path(__file__).parents[2]
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
+    assert load_recipe(write(tmp_path, "")) == Recipe()
+
+
+def test_numbers_names_and_the_model_are_read(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, 'name = "x"\nclip_norm = 3\nhard_rounding = true\n[model]\nM = 64\n'))
+    assert (recipe.name, recipe.clip_norm, recipe.hard_rounding, recipe.model.M) == ("x", 3, True, 64)
+    assert asdict(recipe) == asdict(Recipe()) | {
+        "name": "x", "clip_norm": 3, "hard_rounding": True, "model": asdict(Recipe().model) | {"M": 64}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("muon_rl = 1e-3", "unknown key muon_rl in the recipe; did you mean muon_lr"),
+        ("zzz = 1", r"unknown key zzz in the recipe$"),
+        ("[model]\ncontext_widht = 5", r"model\.context_widht in the recipe; did you mean model\.context_width"),
+        ('batch = "4"', "batch in the recipe must be of type int, not '4'"),
+        ("batch = 4.0", "batch in the recipe must be of type int"),
+        ("batch = true", "batch in the recipe must be of type int, not True"),
+        ("muon_lr = true", "muon_lr in the recipe must be of type float"),
+        ("hard_rounding = 1", "hard_rounding in the recipe must be of type bool"),
+        ("name = 3", "name in the recipe must be of type str"),
+        ("crop = 100", "crop must be a multiple of 64"),
+        ("crop = 0", "crop must be a multiple of 64"),
+        ("batch = ", "cannot read the recipe"),
+        ("[model]\nM = 6", "multiple of the 4 channel groups"),
+        ("model = 3", "model"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_recipe(write(tmp_path, text))
+
+
+def test_missing_and_binary_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read"):
+        load_recipe(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="cannot read"):
+        load_recipe(tmp_path / "binary.toml")
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_published_model_has_its_recipe(name: str) -> None:
+    recipe = load_recipe(ROOT / "recipes" / f"{name}.toml")
+    assert recipe.name == name
+    assert recipe.model == CATALOG[name].config
