@@ -85,7 +85,7 @@ def test_hard_rounding_teaches_the_decoders_side_alone(recipe: Recipe, folder: P
     tuned = loop.train(
         replace(recipe, hard_rounding=True), folder, tmp_path / "tuned", 3, resume=first, accelerator="cpu"
     )
-    before, after = load_checkpoint(first)["model"], load_checkpoint(tuned)["model"]
+    before, after = load_checkpoint(first)["average"], load_checkpoint(tuned)["model"]
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert not {name for name in changed if name.startswith(("g_a.", "prior.h_a.", "prior.exact.log2_gain"))}
     assert {"g_s.blocks.0.expand.weight", "prior.exact.h_s.enter.weight", "prior.exact.z_log2_scale.value"} <= changed

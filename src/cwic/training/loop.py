@@ -72,7 +72,8 @@ def train(
     if state is None:
         model.calibrate([pictures.crops(recipe.batch, recipe.crop, random) for _ in range(CALIBRATION_BATCHES)])
     else:
-        load_into(model, state["model"], resume)
+        # A frozen g_a stays what it is now, so a fine-tune starts from the average.
+        load_into(model, state["average" if recipe.hard_rounding else "model"], resume)
     model.to(fabric.device)
     average = copy.deepcopy(model).eval()
     if state is not None:
