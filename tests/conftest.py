@@ -15,6 +15,7 @@ import cwic
 from cwic.container import TILE, Chunk, Header, pack_tile, read_container, symbol_crc, write_container
 from cwic.errors import FormatError, ModelError
 from cwic.models import catalog
+from cwic.models.config import CwicConfig
 
 FAKE_ID = b"fake"
 
@@ -68,3 +69,21 @@ def run_cwic(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixtur
         return Answer(code if isinstance(code, int) else 0, out, err.decode())
 
     return run
+
+
+@pytest.fixture
+def small() -> CwicConfig:
+    """The shape of a model with every part, and small."""
+    return CwicConfig(
+        M=16,
+        analysis_blocks=1,
+        synthesis_blocks=1,
+        feature_width=8,
+        feature_growth=4,
+        attention_dim=16,
+        attention_heads=2,
+        hyper_channels=8,
+        hyper_width=16,
+        context_width=16,
+        context_blocks=1,
+    )

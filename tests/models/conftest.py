@@ -15,24 +15,6 @@ from cwic.models.weights import save_weights
 
 
 @pytest.fixture
-def small() -> CwicConfig:
-    """Every part of a model, and small."""
-    return CwicConfig(
-        M=16,
-        analysis_blocks=1,
-        synthesis_blocks=1,
-        feature_width=8,
-        feature_growth=4,
-        attention_dim=16,
-        attention_heads=2,
-        hyper_channels=8,
-        hyper_width=16,
-        context_width=16,
-        context_blocks=1,
-    )
-
-
-@pytest.fixture
 def model(small: CwicConfig, picture: Tensor) -> CwicModel:
     """Calibrated, with a context that predicts something."""
     torch.manual_seed(0)

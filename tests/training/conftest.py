@@ -14,22 +14,9 @@ from cwic.training.recipe import Recipe
 
 
 @pytest.fixture
-def recipe() -> Recipe:
+def recipe(small: CwicConfig) -> Recipe:
     """Of a model with every part, that learns in milliseconds a step."""
-    config = CwicConfig(
-        M=16,
-        analysis_blocks=1,
-        synthesis_blocks=1,
-        feature_width=8,
-        feature_growth=4,
-        attention_dim=32,
-        attention_heads=2,
-        hyper_channels=8,
-        hyper_width=16,
-        context_width=16,
-        context_blocks=1,
-    )
-    return Recipe(name="tiny", model=config, crop=64, batch=1, warmup_steps=2)
+    return Recipe(name="tiny", model=small, crop=64, batch=1, warmup_steps=2)
 
 
 def _photograph(seed: int, width: int, height: int) -> Image.Image:

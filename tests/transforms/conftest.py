@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,20 +13,9 @@ from cwic.models.config import CwicConfig
 
 
 @pytest.fixture
-def small() -> CwicConfig:
-    """A model with all latent channels of the shipped one and next to nothing else."""
-    return CwicConfig(
-        analysis_blocks=1,
-        synthesis_blocks=1,
-        feature_width=8,
-        feature_growth=4,
-        attention_dim=16,
-        attention_heads=2,
-        hyper_channels=8,
-        hyper_width=16,
-        context_width=16,
-        context_blocks=1,
-    )
+def small(small: CwicConfig) -> CwicConfig:
+    """With all latent channels of the shipped model."""
+    return replace(small, M=320)
 
 
 @pytest.fixture
