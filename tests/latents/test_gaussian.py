@@ -55,3 +55,19 @@ def test_scale_and_mass_are_bounded_below() -> None:
     assert gaussian.bits(torch.tensor([1e6]), torch.tensor(0.0)).item() == pytest.approx(-math.log2(1e-9), rel=1e-5)
     at_bound, below = (gaussian.bits(torch.tensor([0.4]), torch.tensor(math.log2(s))) for s in (0.11, 0.01))
     torch.testing.assert_close(at_bound, below)
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.11, 0.7, 30.0])
+def test_likelihoods_are_those_of_the_bits(scale: float) -> None:
+    values = torch.linspace(-6, 6, 49)
+    likelihood = gaussian.likelihood(values, torch.full_like(values, scale))
+    bits = gaussian.bits(values, torch.tensor(math.log2(scale)))
+    torch.testing.assert_close(-torch.log2(likelihood), bits, rtol=1e-4, atol=1e-4)
+
+
+def test_a_scale_below_its_bound_still_learns_to_grow() -> None:
+    scale = torch.tensor([0.05, 0.05], requires_grad=True)
+    # A value far from the mean wants a larger scale, one at the mean a smaller.
+    (-torch.log2(gaussian.likelihood(torch.tensor([0.7, 0.3]), scale))).sum().backward()
+    assert scale.grad[0] < 0
+    assert scale.grad[1] == 0

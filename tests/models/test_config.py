@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from cwic.models.config import CwicConfig
+from cwic.models.config import Cwam2024Config, CwicConfig
 
 
 def test_a_shape_cannot_change() -> None:
@@ -18,3 +18,14 @@ def test_a_shape_cannot_change() -> None:
 def test_impossible_shapes_are_refused(name: str, value: int) -> None:
     with pytest.raises(ValueError, match=f"not {value}"):
         CwicConfig(**{name: value})
+
+
+@pytest.mark.parametrize("N", [0, -8, 12, 321])
+def test_the_attention_heads_divide_the_channels(N: int) -> None:
+    with pytest.raises(ValueError, match=f"8 attention heads, not {N}"):
+        Cwam2024Config(N)
+
+
+def test_attention_is_one_of_three() -> None:
+    with pytest.raises(ValueError, match="cross-window, window, none, not 'both'"):
+        Cwam2024Config(attention="both")  # type: ignore[arg-type]

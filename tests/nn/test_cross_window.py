@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from cwic.nn.cross_window import CrossWindowAttention, CrossWindowAttentionModule, ResidualUnit
+from cwic.nn.cross_window import CrossWindowAttention, CrossWindowAttentionModule
 
 
 def randomise(module: nn.Module) -> nn.Module:
@@ -104,12 +105,26 @@ def test_impossible_shapes_are_refused(dim: int, window: int, shift: int) -> Non
         CrossWindowAttention(dim, window, shift, heads=4)
 
 
-def test_a_residual_unit_adds_its_input_before_the_last_activation() -> None:
-    unit = ResidualUnit(4, nn.ReLU)
-    x = torch.randn(1, 4, 5, 5)
-    for parameter in unit.conv[4].parameters():
-        nn.init.zeros_(parameter)
-    assert torch.equal(unit(x), x.relu())
+@pytest.mark.parametrize("size", [(16, 16), (12, 20)])
+@torch.no_grad()
+def test_without_the_cross_term_the_window_sees_itself_alone(size: tuple[int, int]) -> None:
+    own = randomise(CrossWindowAttention(8, 8, 4, heads=2, cross=False))
+    both = randomise(CrossWindowAttention(8, 8, 4, heads=2))
+    both.load_state_dict(own.state_dict(), strict=False)
+    nn.init.zeros_(both.merge2.weight)
+    nn.init.zeros_(both.merge2.bias)
+    x = torch.randn(2, 8, *size)
+    torch.testing.assert_close(own(x), both(x))
+    assert {"kv.weight", "merge1.weight", "merge2.weight"}.isdisjoint(own.state_dict())
+
+
+@pytest.mark.parametrize(("cross", "squares", "tokens"), [(True, 28, 4), (False, 24.5, 2)])
+@torch.no_grad()
+def test_the_module_costs_what_it_says(cross: bool, squares: float, tokens: int) -> None:
+    C, window, positions = 16, 4, 64
+    with FlopCounterMode(display=False) as counter:
+        CrossWindowAttentionModule(C, window, 2, heads=8, cross=cross)(torch.randn(1, C, 8, 8))
+    assert counter.get_total_flops() / 2 / positions == squares * C**2 + tokens * window**2 * C
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from cwic.nn.dense import DenseBlock, FeatureEncoding
 
@@ -30,6 +31,15 @@ def test_feature_encoding_starts_as_the_identity_and_can_leave_it() -> None:
     for block in (encoding.layers[0], encoding.layers[4]):
         nn.init.normal_(block.conv5.weight)
     assert not torch.allclose(encoding(x), x)
+
+
+@torch.no_grad()
+def test_it_costs_what_it_says() -> None:
+    with FlopCounterMode(display=False) as counter:
+        FeatureEncoding()(torch.zeros(1, 3, 4, 4))
+    assert counter.get_total_flops() / 2 / 16 == 313_472
+    blocks = sum(9 * (4 * c * 32 + 6 * 32**2 + (c + 4 * 32) * d) for c, d in ((3, 64), (64, 3)))
+    assert blocks + 11 * 64**2 == 313_472
 
 
 def test_the_published_network_agrees(golden: Any) -> None:

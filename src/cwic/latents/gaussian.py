@@ -7,10 +7,13 @@ import math
 import torch
 from torch import Tensor
 
+from cwic.nn.lower_bound import lower_bound
+
 SCALES = 64
 SCALE_STEP = 48
 """Stream units (1/256 octave) from one scale of the grid to the next: 3/16 octave."""
 SCALE_MIN = 0.11
+MASS_MIN = 1e-9
 LOG2_SCALE_MIN = round(math.log2(SCALE_MIN) * 256)
 SKIPPED = 0
 """The scale index at which a symbol is not coded: it is 0."""
@@ -32,10 +35,21 @@ def scale_index(log2_scale: Tensor) -> Tensor:
 def bits(values: Tensor, log2_scale: Tensor) -> Tensor:
     """Bits of `values` (means removed, in quantisation steps): -log2 of the mass of a zero-mean Gaussian on +-0.5.
 
-    The scale is bounded below at `SCALE_MIN`, the mass at 1e-9 (Balle et al., ICLR 2018, section 3).
+    The scale is bounded below at `SCALE_MIN`, the mass at `MASS_MIN` (Balle et al., ICLR 2018, section 3).
     """
     scale = torch.exp2(log2_scale.clamp(math.log2(SCALE_MIN), 14.0))
+    return -torch.log2(_mass(values, scale).clamp_min(MASS_MIN))
+
+
+def likelihood(values: Tensor, scale: Tensor) -> Tensor:
+    """Mass of a zero-mean Gaussian of standard deviation `scale` on +-0.5 around `values` (means removed).
+
+    The bounds are those of `bits`, but with gradients below them (see `cwic.nn.lower_bound`), as published.
+    """
+    return lower_bound(_mass(values, lower_bound(scale, SCALE_MIN)), MASS_MIN)
+
+
+def _mass(values: Tensor, scale: Tensor) -> Tensor:
     magnitude = values.abs()
     factor = math.sqrt(0.5) / scale
-    mass = 0.5 * (torch.erfc((magnitude - 0.5) * factor) - torch.erfc((magnitude + 0.5) * factor))
-    return -torch.log2(mass.clamp_min(1e-9))
+    return 0.5 * (torch.erfc((magnitude - 0.5) * factor) - torch.erfc((magnitude + 0.5) * factor))

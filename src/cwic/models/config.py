@@ -1,8 +1,11 @@
-"""The shape of a model of the `cwic` family: variants are rows of numbers, never another class."""
+"""The shapes of the models, one class for each family: variants are rows of numbers, never another class."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+Attention = Literal["cross-window", "window", "none"]
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,21 @@ class CwicConfig:
             raise ValueError(f"M must be a multiple of the 4 channel groups, not {self.M}")
         if self.trunk != 192:
             raise ValueError(f"the trunk has the 192 planes of the unshuffled picture, not {self.trunk}")
+
+
+@dataclass(frozen=True)
+class Cwam2024Config:
+    """The published network (Mudgal & Liu, ISVC 2024) and its ablations. Defaults are those of the released code."""
+
+    N: int = 320
+    """Channels of every transform, and of y and z; a multiple of the 8 attention heads."""
+    attention: Attention = "cross-window"
+    """What is at the head of each CWAM's gate; `window` attends to the window alone, `none` leaves the modules out."""
+    feature_encoding: bool = True
+    """Whether the dense-block module stands before g_a and after g_s."""
+
+    def __post_init__(self) -> None:
+        if self.N < 8 or self.N % 8:
+            raise ValueError(f"N must be a multiple of the 8 attention heads, not {self.N}")
+        if self.attention not in get_args(Attention):
+            raise ValueError(f"attention is one of {', '.join(get_args(Attention))}, not {self.attention!r}")

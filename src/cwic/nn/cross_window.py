@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cwic.nn.residual_attention import ResidualAttention
 from cwic.nn.windows import (
     attention_masks,
     coarse_windows,
@@ -22,25 +25,32 @@ class CrossWindowAttention(nn.Module):
     That region is twice as wide and centred on the window.
     With one scaled query q of the window's tokens:
     `S = softmax(q k' + bias_x + mask_x) v`, `T = softmax(q k_c' + bias_y + mask_y) v_c` over the coarse tokens, and
-    `out = x + proj(S + merge2(leaky_relu(merge1([S, T]), 0.2)))`. Costs 7.5 C^2 + 4 w^2 C multiplications a position.
-    Any H and W: the map is padded with zeros to multiples of the window, and the padding is masked.
+    `out = x + proj(S + merge2(leaky_relu(merge1([S, T]), 0.2)))`. Costs 7.5 C^2 + 4 w^2 C multiply-accumulates a
+    position. Any H and W: the map is padded with zeros to multiples of the window, and the padding is masked.
+
+    Without `cross` it is plain shifted-window attention, `out = x + proj(S)`, at 4 C^2 + 2 w^2 C.
+    As published, and kept so that published weights mean the same: bias_y is looked up by the difference of the two
+    tokens' places in their own windows, which is no true displacement, and mask_y hides some true neighbours (see
+    `cwic.nn.windows.attention_masks`).
     """
 
-    def __init__(self, dim: int, window: int = 8, shift: int = 4, heads: int = 8) -> None:
+    def __init__(self, dim: int, window: int = 8, shift: int = 4, heads: int = 8, cross: bool = True) -> None:
         super().__init__()
         if dim % heads or window % 4 or not 0 <= shift < window:
             raise ValueError(
                 f"dim {dim} must divide by heads {heads}, window {window} by 4, and shift {shift} be below it"
             )
-        self.window, self.shift, self.heads = window, shift, heads
+        self.window, self.shift, self.heads, self.cross = window, shift, heads, cross
         self.relative_position_bias_table_x = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
-        self.relative_position_bias_table_y = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
         nn.init.trunc_normal_(self.relative_position_bias_table_x, std=0.02)
-        nn.init.trunc_normal_(self.relative_position_bias_table_y, std=0.02)
+        if cross:
+            self.relative_position_bias_table_y = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
+            nn.init.trunc_normal_(self.relative_position_bias_table_y, std=0.02)
         self.qkv = nn.Linear(dim, 3 * dim)
-        self.kv = nn.Linear(dim, 2 * dim)
-        self.merge1 = nn.Linear(2 * dim, dim)
-        self.merge2 = nn.Linear(dim, dim)
+        if cross:
+            self.kv = nn.Linear(dim, 2 * dim)
+            self.merge1 = nn.Linear(2 * dim, dim)
+            self.merge2 = nn.Linear(dim, dim)
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,15 +60,20 @@ class CrossWindowAttention(nn.Module):
         rolled = torch.roll(padded, (-self.shift, -self.shift), dims=(2, 3))
         masks = attention_masks(height, width, (h, w), self.window, self.shift, x.device)
         q, k, v = self.qkv(fine_windows(rolled, self.window)).chunk(3, dim=-1)
+        q = self._split(q) * (c // self.heads) ** -0.5
+        tokens = self._attend(q, k, v, self.relative_position_bias_table_x, masks[0])
+        if self.cross:
+            tokens = tokens + self._around(q, tokens, rolled, masks[1])
+        out = merge_windows(self.proj(tokens), self.window, height, width)
+        return x + torch.roll(out, (self.shift, self.shift), dims=(2, 3))[:, :, :h, :w]
+
+    def _around(self, q: Tensor, own: Tensor, rolled: Tensor, mask: Tensor) -> Tensor:
+        """What the coarse regions around the windows add to `own` `[nB, n, C]`, their attention to themselves."""
         # The projection is linear and acts on single tokens: applied before the overlapping cut it costs a quarter.
         half = self.kv(halve(rolled).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         k_coarse, v_coarse = coarse_windows(half, self.window).chunk(2, dim=-1)
-        q = self._split(q) * (c // self.heads) ** -0.5
-        own = self._attend(q, k, v, self.relative_position_bias_table_x, masks[0])
-        around = self._attend(q, k_coarse, v_coarse, self.relative_position_bias_table_y, masks[1])
-        merged = F.leaky_relu(self.merge1(torch.cat([own, around], dim=-1)), 0.2)
-        out = merge_windows(self.proj(own + self.merge2(merged)), self.window, height, width)
-        return x + torch.roll(out, (self.shift, self.shift), dims=(2, 3))[:, :, :h, :w]
+        around = self._attend(q, k_coarse, v_coarse, self.relative_position_bias_table_y, mask)
+        return cast(Tensor, self.merge2(F.leaky_relu(self.merge1(torch.cat([own, around], dim=-1)), 0.2)))
 
     def _split(self, tokens: Tensor) -> Tensor:
         """`[nB, n, C]` to `[nB, heads, n, C / heads]`."""
@@ -74,39 +89,15 @@ class CrossWindowAttention(nn.Module):
         return (weights @ self._split(v)).transpose(1, 2).reshape(q.shape[0], tokens, -1)
 
 
-class ResidualUnit(nn.Module):
-    """`act(u + conv1x1(act(conv3x3(act(conv1x1(u))))))` with half the channels inside (Cheng et al., CVPR 2020)."""
-
-    def __init__(self, channels: int, activation: type[nn.Module] = nn.GELU) -> None:
-        super().__init__()
-        half = channels // 2
-        self.conv = nn.Sequential(
-            nn.Conv2d(channels, half, 1),
-            activation(),
-            nn.Conv2d(half, half, 3, padding=1),
-            activation(),
-            nn.Conv2d(half, channels, 1),
-        )
-        self.activation = activation()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activation(x + self.conv(x))
-
-
-class CrossWindowAttentionModule(nn.Module):
+class CrossWindowAttentionModule(ResidualAttention):
     """CWAM: `x + a(x) * sigmoid(b(x))` on `[B, C, H, W]`, with the attention at the head of the gate's branch.
 
-    a is `units` residual units; b is the attention, `units` residual units and a 1x1 convolution. The paper has 3.
+    a is `units` residual units with GELU; b is the attention, `units` residual units and a 1x1 convolution. The paper
+    has 3 units: 28 C^2 + 4 w^2 C multiply-accumulates a position (24.5 C^2 + 2 w^2 C without `cross`).
     """
 
-    def __init__(self, dim: int, window: int = 8, shift: int = 4, heads: int = 8, units: int = 3) -> None:
-        super().__init__()
-        self.conv_a = nn.Sequential(*(ResidualUnit(dim) for _ in range(units)))
-        self.conv_b = nn.Sequential(
-            CrossWindowAttention(dim, window, shift, heads),
-            *(ResidualUnit(dim) for _ in range(units)),
-            nn.Conv2d(dim, dim, 1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv_a(x) * torch.sigmoid(self.conv_b(x))
+    def __init__(
+        self, dim: int, window: int = 8, shift: int = 4, heads: int = 8, units: int = 3, cross: bool = True
+    ) -> None:
+        super().__init__(dim, units, nn.GELU)
+        self.conv_b.insert(0, CrossWindowAttention(dim, window, shift, heads, cross))

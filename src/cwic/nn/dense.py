@@ -38,8 +38,10 @@ class DenseBlock(nn.Module):
 class FeatureEncoding(nn.Module):
     """`x + 0.2 L(x)` with L = dense block, 1x1, 3x3 and 1x1 convolution, dense block; the identity at the start.
 
-    Shape `[B, C, H, W]` in and out. The paper applies it to RGB at full resolution with `width` 64 and `growth` 32;
-    the `cwic` models apply it to the planes of the unshuffled picture.
+    Shape `[B, C, H, W]` in and out. The paper applies it to RGB at full resolution with `width` 64 and `growth` 32,
+    313,472 multiply-accumulates a pixel; the `cwic` models apply it to the planes of the unshuffled picture.
+    A dense block from c to d channels with growth g costs `9 (4 c g + 6 g^2 + (c + 4 g) d)` a position, the middle
+    11 width^2. As published, nothing but the dense blocks has an activation.
     """
 
     def __init__(self, channels: int = 3, width: int = 64, growth: int = 32) -> None:

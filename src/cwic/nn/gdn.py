@@ -1,0 +1,38 @@
+"""Generalised divisive normalisation (Balle, Laparra & Simoncelli, ICLR 2016, section 3)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cwic.nn.lower_bound import lower_bound
+
+PEDESTAL = 2.0**-36
+"""Subtracted from the squares below, so that their slope at an effective value of 0 is not quite 0."""
+BETA_MIN = 1e-6
+
+
+class GDN(nn.Module):
+    """Divides each position of `[B, C, H, W]` by a norm of its channels; with `inverse`, multiplies by one (IGDN).
+
+    `y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2)`, and `x_i * sqrt(...)` for the inverse, which has parameters of
+    its own and undoes nothing exactly. `beta` `[C]` and `gamma` `[C, C]` are stored as square roots: effective are
+    `max(stored, bound)^2 - 2^-36`, at least 1e-6 for beta and 0 for gamma; they start as 1 and `0.1 I`.
+    Costs C^2 multiply-accumulates a position.
+    """
+
+    def __init__(self, channels: int, inverse: bool = False) -> None:
+        super().__init__()
+        self.inverse = inverse
+        self.beta = nn.Parameter((torch.ones(channels) + PEDESTAL).sqrt())
+        self.gamma = nn.Parameter((0.1 * torch.eye(channels) + PEDESTAL).sqrt())
+
+    def forward(self, x: Tensor) -> Tensor:
+        beta, gamma = _effective(self.beta, BETA_MIN), _effective(self.gamma, 0.0)
+        norm = F.conv2d(x.square(), gamma[:, :, None, None], beta)
+        return x * (norm.sqrt() if self.inverse else norm.rsqrt())
+
+
+def _effective(stored: Tensor, minimum: float) -> Tensor:
+    return lower_bound(stored, (minimum + PEDESTAL) ** 0.5).square() - PEDESTAL
