@@ -51,6 +51,8 @@ def train(
 
         loaded = load_recipe(recipe)
         final = train_model(loaded, data, run, budget, validation=validation, resume=resume, devices=processes)
+        if final is None:
+            return
         record = {"recipe": loaded.name, "checkpoint": str(final)}
         if export is not None:
             record |= {"weights": str(export), "model_id": export_checkpoint(final, export, loaded, data)}

@@ -47,8 +47,8 @@ def train(
     devices: int = 1,
     accelerator: str = "auto",
     validate_every: float = 600.0,
-) -> Path:
-    """Trains for `budget` seconds and returns the run's final checkpoint, `run/final.ckpt`.
+) -> Path | None:
+    """Trains for `budget` seconds and returns the run's final checkpoint, `run/final.ckpt`; None in helping processes.
 
     `run/undecayed.ckpt` is the state before the learning rates fell: what a later run should `resume`. A checkpoint
     that holds optimiser states restores them; the budget counts this run alone.
@@ -67,24 +67,18 @@ def train(
     print(f"{len(pictures.pictures)} pictures, {pictures.too_small} more too small for the crop", file=sys.stderr)
     run.mkdir(parents=True, exist_ok=True)
 
-    model = CwicModel(recipe.model)
-    state = load_checkpoint(resume) if resume else None
-    if state is None:
-        model.calibrate([pictures.crops(recipe.batch, recipe.crop, random) for _ in range(CALIBRATION_BATCHES)])
-    else:
-        # A frozen g_a stays what it is now, so a fine-tune starts from the average.
-        load_into(model, state["average" if recipe.hard_rounding else "model"], resume)
-    model.to(fabric.device)
+    model = CwicModel(recipe.model).to(fabric.device)
     average = copy.deepcopy(model).eval()
-    if state is not None:
-        load_into(average, state["average"], resume)
     if recipe.hard_rounding:
         _decoder_only(model)
     optimisers = Optimisers(model, recipe)
-    if state is not None and "optimisers" in state and not recipe.hard_rounding:
-        optimisers.load_state_dict(state["optimisers"])
+    if resume is None:
+        crops = [pictures.crops(recipe.batch, recipe.crop, random) for _ in range(CALIBRATION_BATCHES)]
+        model.calibrate([x.to(fabric.device) for x in crops])
+        average.load_state_dict(model.state_dict())
+    else:
+        _resume(resume, recipe, model, average, optimisers)
     wrapped = fabric.setup_module(model, move_to_device=False)
-    del state
 
     progress, start, kept, last_validation = Progress(), time.monotonic(), False, 0.0
     sums: list[Tensor] = []
@@ -99,7 +93,9 @@ def train(
         norm = nn.utils.clip_grad_norm_(optimisers.parameters, recipe.clip_norm)
         if torch.isfinite(norm):
             optimisers.step()
-            _average(average, model, min(recipe.average_decay, (progress.step + 1) / (progress.step + 10)))
+            # An average that starts with the run must soon forget its start.
+            ramp = (progress.step + 1) / (progress.step + 10) if resume is None else 1.0
+            _average(average, model, min(recipe.average_decay, ramp))
         else:
             progress.skipped += 1
             model.zero_grad()
@@ -128,9 +124,20 @@ def train(
         _save(fabric, run / "undecayed.ckpt", model, average, optimisers, progress)
     final = run / "final.ckpt"
     _save(fabric, final, model, average, optimisers, progress)
-    if validation and fabric.is_global_zero:
+    if not fabric.is_global_zero:
+        return None
+    if validation:
         say("final  " + str(validate(average, validation)), flush=True)
     return final
+
+
+def _resume(checkpoint: Path, recipe: Recipe, model: CwicModel, average: CwicModel, optimisers: Optimisers) -> None:
+    state = load_checkpoint(checkpoint)
+    load_into(average, state["average"], checkpoint)
+    # A frozen g_a stays what it is now, so a fine-tune starts from the average, and its optimisers anew.
+    load_into(model, state["average" if recipe.hard_rounding else "model"], checkpoint)
+    if "optimisers" in state and not recipe.hard_rounding:
+        optimisers.load_state_dict(state["optimisers"])
 
 
 def _decoder_only(model: CwicModel) -> None:
