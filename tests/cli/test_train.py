@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,15 @@ def test_a_bad_recipe_ends_in_one_line(run_cwic: Run, tmp_path: Path) -> None:
     assert answer.code == 1
     assert "did you mean batch?" in answer.err
     assert not (tmp_path / "run").exists()
+
+
+def test_without_its_packages_it_says_what_to_install(
+    run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    answer = run_cwic("train", tmp_path / "r.toml", "--data", tmp_path)
+    assert answer.code == 1
+    assert "pip install cwic[train]" in answer.err
 
 
 def test_training_writes_a_checkpoint_and_names_it(

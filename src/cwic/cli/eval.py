@@ -89,7 +89,7 @@ def _prepare(
 ) -> tuple[list[Codec], list[Path]]:
     """The codecs and the pictures. Whatever can fail without a measurement fails here, not after hours of them."""
     from cwic.evaluation.codecs import open_codec
-    from cwic.evaluation.extra import require
+    from cwic.extras import require
     from cwic.image.files import check_output
     from cwic.image.folder import picture_files
 
@@ -102,7 +102,7 @@ def _prepare(
             check_output(path, force=force)
 
     def list_and_create(_: int) -> None:
-        require("pytorch_msssim")
+        require("pytorch_msssim", "eval")
         files.extend(picture_files(folder))
         out.mkdir(parents=True, exist_ok=True)
 

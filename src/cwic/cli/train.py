@@ -44,6 +44,9 @@ def train(
     budget = seconds_of(time_budget)
 
     def work(_: int) -> None:
+        from cwic.extras import require
+
+        require("lightning", "train")
         from cwic.training.checkpoint import load_checkpoint, save_state
         from cwic.training.export import export_checkpoint
         from cwic.training.loop import train as train_model

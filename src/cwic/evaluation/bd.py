@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cwic.errors import InputError
-from cwic.evaluation.extra import require
+from cwic.extras import require
 from cwic.image.files import read_bytes
 
 MIN_POINTS = 4
@@ -73,7 +73,7 @@ def bd_rate(reference: Curve, test: Curve) -> BdRate:
             f"the curves share no PSNR: {reference.psnr[0]:.2f} to {reference.psnr[-1]:.2f} dB, "
             f"and {test.psnr[0]:.2f} to {test.psnr[-1]:.2f} dB"
         )
-    package = require("bjontegaard")
+    package = require("bjontegaard", "eval")
     with warnings.catch_warnings():
         # The package warns of a small overlap, which the answer states.
         warnings.simplefilter("ignore")

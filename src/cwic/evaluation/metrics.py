@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.evaluation.extra import require
+from cwic.extras import require
 
 PEAK = 255
 # Five scales, each half the last, and a window of 11 pixels that must fit into the smallest.
@@ -44,7 +44,7 @@ def ms_ssim(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
     _check(x, x_hat)
     if min(x.shape[:2]) < MS_SSIM_MIN_SIDE:
         return math.nan
-    package = require("pytorch_msssim")
+    package = require("pytorch_msssim", "eval")
 
     import torch
 
