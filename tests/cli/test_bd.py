@@ -21,7 +21,6 @@ def summary(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_text_and_json(run_cwic: Run, summary: Callable[..., Path]) -> None:
-    pytest.importorskip("bjontegaard")
     reference, half, double = summary("ref.json", 1), summary("half.json", 0.5), summary("double.json", 2)
     answer = run_cwic("bd", reference, half, double)
     assert (answer.code, answer.err) == (0, "")
@@ -37,7 +36,6 @@ def test_text_and_json(run_cwic: Run, summary: Callable[..., Path]) -> None:
 
 
 def test_bad_files_are_named_and_do_not_stop_the_others(run_cwic: Run, summary: Callable[..., Path]) -> None:
-    pytest.importorskip("bjontegaard")
     reference = summary("ref.json", 1)
     answer = run_cwic("bd", reference, "missing.json", reference)
     assert answer.code == 1

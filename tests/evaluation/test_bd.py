@@ -58,14 +58,12 @@ def test_files_that_are_no_json(tmp_path: Path) -> None:
 
 
 def test_a_tenth_more_bits_is_ten_percent() -> None:
-    pytest.importorskip("bjontegaard")
     percent, low, high = bd_rate(CURVE, Curve(1.1 * CURVE.bpp, CURVE.psnr))
     assert percent == pytest.approx(10)
     assert (low, high) == (26, 39)
 
 
 def test_overlap_and_unequal_numbers_of_points() -> None:
-    pytest.importorskip("bjontegaard")
     _, low, high = bd_rate(CURVE, Curve(CURVE.bpp[:4], CURVE.psnr[:4] + 2))
     assert (low, high) == (28, 37)
 
@@ -83,7 +81,6 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif("CWIC_DATA" not in os.environ, reason="needs the published curves")
 def test_published_jpeg_against_published_vtm() -> None:
-    pytest.importorskip("bjontegaard")
     published = Path(os.environ["CWIC_DATA"]).parent / "anchors" / "published" / "kodak"
     if not published.is_dir():
         pytest.skip("no published curves beside the data")
