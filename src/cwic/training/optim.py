@@ -1,7 +1,7 @@
 """The optimisers: Muon for matrices, AdamW for the rest, and a far slower AdamW for the orthonormal maps.
 
 At full speed the orthonormal maps break in the first minutes (the picture they carry drifts away from the
-decoder's); two hundred times slower they improve all the way. See docs/training.md.
+decoder's); 50 to 250 times slower they improve all the way. See docs/training.md.
 """
 
 from __future__ import annotations
