@@ -9,7 +9,6 @@ from bisect import bisect_left
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
-from math import log10
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -18,11 +17,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
-from pytorch_msssim import ms_ssim
 from rich.console import Console
 from rich.table import Table
 
 import cwic
+from cwic.evaluation.metrics import ms_ssim, psnr
 
 HERE = Path(__file__).parent
 OUTPUT = HERE / "output" / "comparison.png"
@@ -107,17 +106,9 @@ def measure(
     """Size, fidelity and median times of one codec on one photograph."""
     data, encode_ms = timed(encode)
     picture, decode_ms = timed(lambda: decode(data))
-    x, x_hat = to_planes(photograph), to_planes(picture)
-    mse = float((x - x_hat).square().mean())
-    psnr = 10 * log10(255**2 / mse) if mse else float("inf")
-    similarity = float(ms_ssim(x, x_hat, data_range=255))
+    x, x_hat = np.asarray(photograph), np.asarray(picture)
     bpp = 8 * len(data) / (photograph.width * photograph.height)
-    return Result(codec, len(data), bpp, psnr, similarity, encode_ms, decode_ms, picture)
-
-
-def to_planes(image: Image.Image) -> torch.Tensor:
-    """float32 `[1, 3, H, W]`, 0 to 255."""
-    return torch.tensor(np.array(image)).permute(2, 0, 1)[None].float()
+    return Result(codec, len(data), bpp, psnr(x, x_hat), ms_ssim(x, x_hat), encode_ms, decode_ms, picture)
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -13,7 +13,7 @@ from cwic.container.header import Header
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import crop, pad, padded_side
-from cwic.image.picture import as_picture
+from cwic.image.picture import as_picture, to_pillow
 from cwic.image.tensors import to_picture, to_tensor
 from cwic.models import catalog
 
@@ -71,7 +71,7 @@ def decode(data: bytes, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS)
     sides = padded_side(header.height), padded_side(header.width)
     decoded = model.decode_latents(coded, crc, *sides, header.level)
     x_hat = crop(model.synthesise(decoded, header.level), header.height, header.width)
-    return Image.fromarray(to_picture(x_hat.cpu(), header.mode).pixels)
+    return to_pillow(to_picture(x_hat, header.mode))
 
 
 def level_of(quality: float) -> int:

@@ -32,6 +32,8 @@ def test_every_model_of_the_catalogue_is_here_under_its_own_id() -> None:
         assert model.config == row.config
         assert catalog.name_of(catalog.id_of(name)) == name
         assert catalog.open_model(name) is model
+        assert catalog.open_model(name, "cpu") is model
+        assert catalog.open_model(name=name, device="cpu") is model
 
 
 def test_an_id_from_elsewhere_has_no_name() -> None:

@@ -15,8 +15,6 @@ from statistics import fmean
 from time import perf_counter
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from cwic import __version__
 from cwic.errors import CwicError
 from cwic.evaluation.codecs import Codec
@@ -148,7 +146,7 @@ def _measure(codec: Codec, quality: float, image: str, picture: Picture) -> Row:
     x_hat = codec.decode(data)
     decoded = perf_counter()
 
-    x = picture.pixels if picture.mode == "RGB" else np.repeat(picture.pixels[..., None], 3, axis=2)
+    x = picture.rgb
     return Row(
         codec.name,
         quality,

@@ -38,6 +38,11 @@ class Picture(NamedTuple):
         """Columns."""
         return int(self.pixels.shape[1])
 
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """The pixels `[H, W, 3]`: greyscale as three equal channels."""
+        return self.pixels if self.mode == "RGB" else np.repeat(self.pixels[..., None], 3, axis=2)
+
 
 def as_picture(image: Image.Image | NDArray[np.uint8]) -> Picture:
     """Validate a picture.

@@ -20,7 +20,7 @@ from cwic.latents.order import PASSES, channel_parts, join_passes, split_passes
 from cwic.latents.quantize import add_uniform_noise, round_straight_through
 from cwic.latents.rounding import error_weight, round_by_cost
 from cwic.models.config import CwicConfig
-from cwic.nn.gain import KNOT_SPACING, KNOTS
+from cwic.nn.gain import KNOT_SPACING, KNOTS, MAX_LEVEL
 from cwic.transforms.hyper import Z_BITS, Z_MAX, HyperAnalysis, HyperSynthesis
 
 MAGNITUDE_MAX = 255.0
@@ -30,7 +30,7 @@ LAMBDA_MIN, LAMBDA_MAX = 0.0009, 0.18
 
 def lmbda_of(level: Tensor) -> Tensor:
     """The rate-distortion trade-off of a level, log-linear; the loss is `lmbda * 255**2 * MSE + bpp`."""
-    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** (level.float() / 1000)
+    return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** (level.float() / MAX_LEVEL)
 
 
 class PriorNetworks(nn.Module):

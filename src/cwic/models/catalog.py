@@ -74,9 +74,14 @@ def name_of(model_id: bytes) -> str | None:
     return None
 
 
-@lru_cache(maxsize=4)
 def open_model(name: str = DEFAULT, device: str = "cpu") -> ExportedModel:
     """A catalogued model, ready to code; loaded once per name and device. Raises `ModelError`."""
+    return _loaded(name, device)
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: str, device: str) -> ExportedModel:
+    """Behind `open_model`, because a cache would take a default left out for another argument."""
     path = weights_path(name)
     from cwic.models.weights import load_weights
 

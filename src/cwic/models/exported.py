@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cwic.entropy.coder import SymbolEncoder
 from cwic.entropy.tables import Tables, gaussian_tables
+from cwic.image.geometry import ALIGNMENT
 from cwic.latents.coding import CodedLatents, SymbolSink, decode_latents, encode_latents
 from cwic.latents.exact import GAIN_BITS, ExactPrior
 from cwic.latents.gaussian import scale_grid
@@ -61,7 +62,7 @@ class ExportedModel(nn.Module):
     def decode_latents(self, data: bytes, crc: int, height: int, width: int, level: int) -> Tensor:
         """The decoded y of coded bytes, for a padded picture of `height` and `width`. Raises `FormatError`."""
         levels = torch.tensor([level], device=self.device)
-        return decode_latents(self.prior, self.tables, data, crc, (height // 64, width // 64), levels)
+        return decode_latents(self.prior, self.tables, data, crc, (height // ALIGNMENT, width // ALIGNMENT), levels)
 
     @torch.no_grad()
     def synthesise(self, decoded: Tensor, level: int) -> Tensor:

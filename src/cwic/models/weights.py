@@ -18,6 +18,8 @@ from cwic.models.exported import ExportedModel
 
 KEEP_FLOAT32 = ("frequency_scale", "y_scale")
 """Constants whose range half precision does not hold well."""
+TABLES = "tables."
+"""What the names of the probability tables begin with."""
 
 
 def model_id(model: ExportedModel) -> bytes:
@@ -36,7 +38,7 @@ def save_weights(path: Path, model: ExportedModel, name: str) -> None:
     for key, tensor in model.state_dict().items():
         half = tensor.is_floating_point() and not key.endswith(KEEP_FLOAT32)
         tensors[key] = (tensor.half() if half else tensor).contiguous()
-    tensors |= {key: tensor for key, tensor in model.exact_tensors() if key.startswith("tables.")}
+    tensors |= {key: tensor for key, tensor in model.exact_tensors() if key.startswith(TABLES)}
     metadata = {"name": name, "model_id": model_id(model).hex(), "config": json.dumps(asdict(model.config))}
     write_atomically(path, save(tensors, metadata), force=True)
 
@@ -48,7 +50,7 @@ def load_weights(path: Path) -> ExportedModel:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
         config = CwicConfig(**json.loads(metadata["config"]))
-        arrays = {key[7:]: tensors.pop(key).numpy() for key in list(tensors) if key.startswith("tables.")}
+        arrays = {key.removeprefix(TABLES): tensors.pop(key).numpy() for key in list(tensors) if key.startswith(TABLES)}
         model = ExportedModel(config, Tables.from_arrays(arrays))
         model.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in tensors.items()})
     except FileNotFoundError:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from cwic.errors import InputError
+from cwic.image.files import write_atomically
 
 SMALL = 1 << 14
 """Tensors with fewer numbers keep single precision: gains and scales need it, and weigh nothing."""
@@ -50,7 +51,7 @@ def save_state(path: Path, average: dict[str, Tensor]) -> None:
 
     A run that resumes from it starts with new optimisers, from the average.
     """
-    save_file({name: _compact(tensor) for name, tensor in average.items()}, path)
+    write_atomically(path, save({name: _compact(tensor) for name, tensor in average.items()}), force=True)
 
 
 def _compact(tensor: Tensor) -> Tensor:

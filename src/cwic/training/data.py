@@ -25,12 +25,10 @@ class PictureFolder:
         self.too_small = 0
         for file in picture_files(folder)[rank::world]:
             try:
-                pixels = read_picture(file).pixels
+                pixels = read_picture(file).rgb
             except InputError as error:
                 self.skipped.append(f"{file}: {error}")
                 continue
-            if pixels.ndim == 2:
-                pixels = np.repeat(pixels[..., None], 3, axis=2)
             if min(pixels.shape[:2]) >= smallest:
                 self.pictures.append(pixels)
             else:

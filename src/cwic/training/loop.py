@@ -14,6 +14,7 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from cwic.models.model import CwicModel
+from cwic.nn.gain import MAX_LEVEL
 from cwic.training.checkpoint import load_checkpoint, load_into, save_checkpoint
 from cwic.training.data import PictureFolder
 from cwic.training.loss import rate_distortion
@@ -87,7 +88,7 @@ def train(
             rate_factor(progress.step, progress.elapsed, budget, recipe.warmup_steps, recipe.decay_share)
         )
         x = pictures.crops(recipe.batch, recipe.crop, random).to(fabric.device)
-        level = torch.randint(0, 1001, (recipe.batch,), device=fabric.device)
+        level = torch.randint(0, MAX_LEVEL + 1, (recipe.batch,), device=fabric.device)
         cost = rate_distortion(wrapped(x, level), x, level, recipe.rate_balance)
         fabric.backward(cost.loss)
         norm = nn.utils.clip_grad_norm_(optimisers.parameters, recipe.clip_norm)
