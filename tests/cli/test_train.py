@@ -49,12 +49,13 @@ def test_training_writes_a_checkpoint_and_names_it(
 ) -> None:
     import cwic.training.export
     import cwic.training.loop
+    from cwic.training.loop import Outcome
 
     seen: dict[str, Any] = {}
 
-    def fake_train(recipe: Any, data: Path, run: Path, budget: float, **options: Any) -> Path:
+    def fake_train(recipe: Any, data: Path, run: Path, budget: float, **options: Any) -> Outcome:
         seen.update(options, recipe=recipe, data=data, budget=budget)
-        return run / "final.ckpt"
+        return Outcome(run / "final.ckpt", True)
 
     monkeypatch.setattr(cwic.training.loop, "train", fake_train)
     monkeypatch.setattr(cwic.training.export, "export_checkpoint", lambda *_: "0badc0de")

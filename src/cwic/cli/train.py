@@ -10,6 +10,7 @@ import typer
 
 from cwic.cli import batch
 
+INTERRUPTED = 130
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
@@ -29,7 +30,10 @@ def train(
         Path | None, typer.Option("--validation", help="Folder of pictures to report on.", show_default=False)
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", help="Checkpoint to go on from.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--resume", help="Folder of an interrupted run, or a checkpoint to start from.", show_default=False
+        ),
     ] = None,
     processes: Annotated[int, typer.Option("--processes", help="One a processor core or GPU.", min=1)] = 1,
     export: Annotated[
@@ -53,12 +57,15 @@ def train(
         from cwic.training.recipe import load_recipe
 
         loaded = load_recipe(recipe)
-        final = train_model(loaded, data, run, budget, validation=validation, resume=resume, devices=processes)
-        if final is None:
+        outcome = train_model(loaded, data, run, budget, validation=validation, resume=resume, devices=processes)
+        if outcome.checkpoint is None:
             return
-        record = {"recipe": loaded.name, "checkpoint": str(final)}
+        record = {"recipe": loaded.name, "checkpoint": str(outcome.checkpoint)}
+        if not outcome.finished:
+            batch.report(f"stopped; go on with --resume {run}", record, as_json=False)
+            raise typer.Exit(INTERRUPTED)
         if export is not None:
-            record |= {"weights": str(export), "model_id": export_checkpoint(final, export, loaded, data)}
+            record |= {"weights": str(export), "model_id": export_checkpoint(outcome.checkpoint, export, loaded, data)}
         if state is not None:
             save_state(state, load_checkpoint(run / "undecayed.ckpt")["average"])
             record |= {"state": str(state)}
