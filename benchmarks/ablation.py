@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from cwic.image.files import write_atomically
+from cwic.training.card import kilo_mac
 from cwic.training.checkpoint import load_checkpoint, load_into, save_state
 from cwic.training.family import FAMILIES
 from cwic.training.loop import FINAL, LATEST, train
@@ -26,18 +25,8 @@ from cwic.training.run_record import RECORD, hardware
 from cwic.training.validation import validate
 
 ROOT = Path(__file__).parents[1]
-SIDE = 256
-"""Side of the picture whose operations are counted: whole windows everywhere."""
 ORDER = ("plain", "cross", "encoding", "cross-encoding", "window-encoding")
 """From the quickest to the slowest, so that a table of some rows is soon there."""
-
-
-def kilo_mac(model: nn.Module, recipe: Recipe) -> float:
-    """Thousands of multiply-accumulates per pixel, encoder and decoder together."""
-    x, level = torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, dtype=torch.int64)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(*FAMILIES[recipe.family].arguments(x, level))
-    return counter.get_total_flops() / 2 / SIDE**2 / 1000
 
 
 def measure(recipe: Recipe, checkpoint: Path, sets: dict[str, Path]) -> dict[str, Any]:

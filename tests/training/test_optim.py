@@ -149,4 +149,4 @@ def test_the_layout_of_a_weight_does_not_change_its_step(paper_recipe: Recipe) -
             parameter.grad = torch.randn(parameter.shape)
         Optimisers(model, paper_recipe).step()
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
-        assert (one - other).norm() < 1e-2 * paper_recipe.muon_lr * one.numel() ** 0.5
+        assert (one - other).norm() < 1e-2 * paper_recipe.matrix_lr * one.numel() ** 0.5

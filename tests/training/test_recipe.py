@@ -34,13 +34,13 @@ def test_numbers_names_and_the_model_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("muon_rl = 1e-3", "unknown key muon_rl in the recipe; did you mean muon_lr"),
+        ("muon_rl = 1e-3", "unknown key muon_rl in the recipe; did you mean matrix_lr"),
         ("zzz = 1", r"unknown key zzz in the recipe$"),
         ("[model]\ncontext_widht = 5", r"model\.context_widht in the recipe; did you mean model\.context_width"),
         ('batch = "4"', "batch in the recipe must be of type int, not '4'"),
         ("batch = 4.0", "batch in the recipe must be of type int"),
         ("batch = true", "batch in the recipe must be of type int, not True"),
-        ("muon_lr = true", "muon_lr in the recipe must be of type float"),
+        ("matrix_lr = true", "matrix_lr in the recipe must be of type float"),
         ("hard_rounding = 1", "hard_rounding in the recipe must be of type bool"),
         ("name = 3", "name in the recipe must be of type str"),
         ("crop = 100", "crop must be a multiple of 64"),

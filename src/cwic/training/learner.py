@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cwic.errors import InputError
 from cwic.training.checkpoint import load_checkpoint, load_into, save_checkpoint
-from cwic.training.data import PictureFolder
+from cwic.training.data import Pictures
 from cwic.training.family import FAMILIES
 from cwic.training.journal import Metrics
 from cwic.training.loss import RateDistortion, rate_distortion
@@ -41,12 +41,14 @@ class Progress:
 class Learner:
     """A run's state. Every random number comes from the recipe's seed, and the state holds where they stand."""
 
-    def __init__(self, fabric: Fabric, recipe: Recipe, pictures: PictureFolder) -> None:
+    def __init__(self, fabric: Fabric, recipe: Recipe, pictures: Pictures) -> None:
         fabric.seed_everything(recipe.seed + fabric.global_rank, verbose=False)
         self._random = np.random.default_rng((recipe.seed, fabric.global_rank))
         self._fabric, self._recipe, self._pictures = fabric, recipe, pictures
         self._family = FAMILIES[recipe.family]
         self._model = self._family.build(recipe).to(fabric.device)
+        if fabric.device.type == "cuda":
+            _channels_last(self._model)
         self.average = copy.deepcopy(self._model).eval()
         if recipe.hard_rounding:
             self._family.decoder_only(self._model)
@@ -72,7 +74,10 @@ class Learner:
         quantiles = self._optimisers.quantiles
         for parameter in quantiles:
             parameter.requires_grad_(False)
-        self._forward = self._fabric.setup_module(self._model, move_to_device=False)
+        # Compiling costs minutes: on a GPU steps are so short that it pays, and kernels are what they wait for.
+        compiled = self._fabric.device.type == "cuda"
+        model = cast(nn.Module, torch.compile(self._model)) if compiled else self._model
+        self._forward = self._fabric.setup_module(model, move_to_device=False)
         for parameter in quantiles:
             parameter.requires_grad_(True)
 
@@ -115,7 +120,8 @@ class Learner:
             save_checkpoint(path, self._model, self.average, extra)
 
     def _crops(self) -> Tensor:
-        return self._pictures.crops(self._recipe.batch, self._recipe.crop, self._random).to(self._fabric.device)
+        recipe = self._recipe
+        return self._pictures.crops(recipe.batch, recipe.crop, self._random, recipe.downscale).to(self._fabric.device)
 
     def _cost(self) -> RateDistortion:
         x = self._crops()
@@ -154,6 +160,13 @@ class Learner:
         states: list[dict[str, Any]] = [{} for _ in range(self._fabric.world_size)]
         torch.distributed.all_gather_object(states, state)
         return states
+
+
+def _channels_last(model: nn.Module) -> None:
+    """Lays the weights of dense convolutions out as the feature maps are."""
+    for parameter in model.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 def _cuda_rng() -> dict[str, Tensor]:

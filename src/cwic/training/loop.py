@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import torch
 from lightning.fabric import Fabric
 
-from cwic.training.data import PictureFolder
+from cwic.training.data import Pictures, open_pictures
 from cwic.training.interrupt import Interrupt
 from cwic.training.journal import Journal
 from cwic.training.learner import LATEST, Learner, Progress
 from cwic.training.recipe import Recipe
 from cwic.training.run_record import write_record
 from cwic.training.schedule import is_decaying, share_done
-from cwic.training.validation import validate
+from cwic.training.validation import sample, validate
 
 REPORT_EVERY = 20
 """Steps between two lines of the log; clocks and signals of several processes are compared as often."""
@@ -57,26 +57,29 @@ def train(
     if fabric.device.type == "cpu":
         # Networks this small gain nothing from a second thread and much from a second process (docs/training.md).
         torch.set_num_threads(1)
-    pictures = PictureFolder(data, recipe.crop, fabric.global_rank, fabric.world_size)
+    pictures = open_pictures(data, recipe.crop, fabric.global_rank, fabric.world_size, fabric.device.type)
     for line in pictures.skipped:
         print(f"skipped {line}", file=sys.stderr)
-    print(f"{len(pictures.pictures)} pictures, {pictures.too_small} more too small for the crop", file=sys.stderr)
+    print(f"{len(pictures)} pictures, {pictures.too_small} more too small for the crop", file=sys.stderr)
     learner = Learner(fabric, recipe, pictures)
     learner.start(resume)
     run.mkdir(parents=True, exist_ok=True)
     if fabric.is_global_zero:
         write_record(run, recipe, _conditions(fabric, data, pictures, resume, budget))
-    journal = Journal(run, fabric.is_global_zero)
+    journal = Journal(run, fabric.is_global_zero, recipe.batch * recipe.accumulate * fabric.world_size)
     progress = learner.progress
     clock = _Clock(fabric, progress)
     saved = validated = progress.elapsed
 
     def check() -> None:
         if validation and fabric.is_global_zero:
-            journal.validated(progress.step, progress.elapsed, validate(learner.average, recipe, validation))
+            result = validate(learner.average, recipe, validation)
+            shown = sample(learner.average, recipe, validation)
+            journal.validated(progress.step, progress.elapsed, result, shown)
         fabric.barrier()
 
-    with Interrupt() as interrupt:
+    with Interrupt() as interrupt, journal:
+        journal.start(progress.step, progress.elapsed)
         while True:
             done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
             if not progress.kept and (done >= 1 or is_decaying(done, recipe.decay_share)):
@@ -87,27 +90,26 @@ def train(
             learner.step(done)
             if not clock.tick(interrupt.asked):
                 continue
-            journal.report(progress.step, progress.elapsed, learner.metrics())
+            done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
+            journal.report(progress.step, progress.elapsed, done, learner.metrics())
             if progress.elapsed - saved > save_every:
                 saved = progress.elapsed
                 learner.save(run / LATEST)
             if progress.elapsed - validated > validate_every:
                 validated = progress.elapsed
                 check()
-    finished = done >= 1
-    end = run / (FINAL if finished else LATEST)
-    learner.save(end)
-    if finished:
-        check()
+        finished = done >= 1
+        end = run / (FINAL if finished else LATEST)
+        learner.save(end)
+        if finished:
+            check()
     return Outcome(end if fabric.is_global_zero else None, finished)
 
 
-def _conditions(
-    fabric: Fabric, data: Path, pictures: PictureFolder, resume: Path | None, budget: float
-) -> dict[str, Any]:
+def _conditions(fabric: Fabric, data: Path, pictures: Pictures, resume: Path | None, budget: float) -> dict[str, Any]:
     return {
         "data": str(data),
-        "pictures_of_first_process": len(pictures.pictures),
+        "pictures_of_first_process": len(pictures),
         "resume": None if resume is None else str(resume),
         "budget_s": budget,
         "device": fabric.device.type,

@@ -1,4 +1,4 @@
-"""The optimisers: Muon for matrices, AdamW for the rest, and a far slower AdamW for the orthonormal maps.
+"""The optimisers: Muon or another for matrices, AdamW for the rest, a far slower AdamW for the orthonormal maps.
 
 At full speed the orthonormal maps break in the first minutes (the picture they carry drifts away from the
 decoder's); 50 to 250 times slower they improve all the way. See docs/training.md.
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cwic.extras import require
 from cwic.latents.factorized import EntropyBottleneck
 from cwic.latents.fixed_point import Depthwise, PhasePointwise
 from cwic.training.recipe import Recipe
@@ -47,14 +48,15 @@ class Optimisers:
         self._matrices, vectors, maps, self.quantiles = sort_parameters(model)
         self.parameters = [*dict.fromkeys(matrix.parameter for matrix in self._matrices), *vectors, *maps]
         views = [matrix.view for matrix in self._matrices]
-        betas = (0.9, 0.99)
+        # One kernel for all parameters where the device has one.
+        adam: dict[str, Any] = {"betas": (0.9, 0.99), "weight_decay": 0.0, "fused": self.parameters[0].is_cuda}
         self._optimisers: list[torch.optim.Optimizer] = []
         if views:
-            self._optimisers.append(torch.optim.Muon(views, lr=recipe.muon_lr, weight_decay=0.0))
+            self._optimisers.append(_of_matrices(views, recipe, adam))
         if vectors:
-            self._optimisers.append(torch.optim.AdamW(vectors, lr=recipe.adam_lr, betas=betas, weight_decay=0.0))
+            self._optimisers.append(torch.optim.AdamW(vectors, lr=recipe.adam_lr, **adam))
         if maps:
-            self._optimisers.append(torch.optim.AdamW(maps, lr=recipe.linear_lr, betas=betas, weight_decay=0.0))
+            self._optimisers.append(torch.optim.AdamW(maps, lr=recipe.linear_lr, **adam))
         self._scaled = list(self._optimisers)
         if self.quantiles:
             self._optimisers.append(torch.optim.Adam(self.quantiles, lr=QUANTILE_LR))
@@ -101,6 +103,15 @@ class Optimisers:
         """Takes the states that `state_dict` gave."""
         for optimiser, state in zip(self._optimisers, states, strict=True):
             optimiser.load_state_dict(state)
+
+
+def _of_matrices(views: list[nn.Parameter], recipe: Recipe, adam: dict[str, Any]) -> torch.optim.Optimizer:
+    if recipe.optimiser == "muon":
+        return torch.optim.Muon(views, lr=recipe.matrix_lr, weight_decay=0.0)
+    if recipe.optimiser == "soap":
+        soap: type[torch.optim.Optimizer] = require("pytorch_optimizer", "train").SOAP
+        return soap(views, lr=recipe.matrix_lr, weight_decay=0.0)  # type: ignore[call-arg]
+    return torch.optim.AdamW(views, lr=recipe.matrix_lr, **adam)
 
 
 def sort_parameters(model: nn.Module) -> Sorted:

@@ -18,6 +18,7 @@ else:
 
 CONFIGS: dict[str, type[CwicConfig] | type[Cwam2024Config]] = {"cwic": CwicConfig, "cwam2024": Cwam2024Config}
 """What `[model]` holds, for each family."""
+OPTIMISERS = ("muon", "soap", "adamw")
 ONE_RATE = ("cwam2024",)
 """Families whose models have one rate each, for which the recipe needs a `lmbda`."""
 
@@ -36,12 +37,16 @@ class Recipe:
     """Length of the run in steps; 0: as long as the time budget, and the decay goes by time."""
     crop: int = 256
     """Side of the training crops, a multiple of 64."""
+    downscale: float = 1.0
+    """Crops are scaled down by factors between 1 and this one, log-uniform."""
     batch: int = 4
     """Crops a process computes at once."""
     accumulate: int = 1
     """Batches whose gradients are averaged for one step."""
-    muon_lr: float = 5e-3
-    """For all matrices and dense convolutions."""
+    optimiser: str = "muon"
+    """Of all matrices and dense convolutions: muon, soap or adamw. The rest learns by AdamW."""
+    matrix_lr: float = 5e-3
+    """For all matrices and dense convolutions; Muon wants about 5 times what the others want."""
     adam_lr: float = 1e-3
     """For vectors: biases, gains, depth-wise kernels, tables."""
     linear_lr: float = 2e-5
@@ -60,6 +65,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.crop % 64 or self.crop < 64:
             raise InputError(f"crop must be a multiple of 64, not {self.crop}")
+        if self.optimiser not in OPTIMISERS:
+            raise InputError(f"unknown optimiser {self.optimiser!r}; there are: {', '.join(OPTIMISERS)}")
+        if self.downscale < 1:
+            raise InputError(f"downscale must be at least 1, not {self.downscale}")
         if self.family in ONE_RATE and (self.lmbda <= 0 or self.hard_rounding):
             raise InputError(f"a model of family {self.family} needs a lmbda above 0, and has no hard_rounding")
         if self.family not in ONE_RATE and self.lmbda:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import crop, pad
@@ -53,3 +53,19 @@ def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) 
             table[:, i] += [rd.bpp.item(), -10 * np.log10(rd.mse.item()), rd.cost.item()]
     bpp, psnr, cost = (table / len(files)).tolist()
     return Validation([point.label for point in points], bpp, psnr, cost)
+
+
+@torch.no_grad()
+def sample(model: nn.Module, recipe: Recipe, folder: Path, side: int = 256) -> Tensor:
+    """The middle of the first picture of `folder` and its reconstruction at each point: `[1 + points, 3, h, w]`."""
+    family = FAMILIES[recipe.family]
+    x = to_tensor(read_picture(picture_files(folder)[0])).to(next(model.parameters()).device)
+    top, left = (max(0, (length - side) // 2) for length in x.shape[2:])
+    x = x[..., top : top + side, left : left + side]
+    shown = [x]
+    for point in family.points(recipe):
+        level = torch.tensor([point.level], device=x.device)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            x_hat = model(*family.arguments(pad(x), level)).x_hat
+        shown.append(crop(x_hat, *x.shape[2:]).float().clamp(0, 1))
+    return torch.cat(shown)
