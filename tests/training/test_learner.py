@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from cwic.training.checkpoint import load_checkpoint
 from cwic.training.data import PictureFolder
 from cwic.training.learner import LATEST, Learner
 from cwic.training.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -97,3 +102,44 @@ def test_a_state_without_its_random_numbers_is_no_run(
     torch.save(state, tmp_path / LATEST)
     with pytest.raises(InputError, match=r"latest\.ckpt is not the state of a run of 1 processes"):
         learner(recipe, pictures, tmp_path)
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+import torch
+from cwic.training import learner, loop
+from cwic.training.recipe import load_recipe
+
+save = learner.Learner.save
+
+def save_each(self, path):
+    save(self, path)
+    torch.save(self._model.state_dict(), f"{path}.{self._fabric.global_rank}")
+
+learner.Learner.save = save_each
+folder = Path(sys.argv[1])
+loop.train(load_recipe(folder / "r.toml"), folder / "pictures", folder / "run", 1000, devices=2, accelerator="cpu")
+"""
+
+
+def test_two_processes_learn_one_model_from_both_their_pictures(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(
+        'family = "cwam2024"\nlmbda = 0.013\nsteps = 2\ncrop = 64\nbatch = 1\naccumulate = 2\n[model]\nN = 8\n'
+        "feature_encoding = false\n"
+    )
+    (tmp_path / "two.py").write_text(TWO_PROCESSES)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(
+        [sys.executable, str(tmp_path / "two.py"), str(tmp_path)], env=environment, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr
+    final = tmp_path / "run" / "final.ckpt"
+    first, second = (torch.load(f"{final}.{rank}", weights_only=True) for rank in range(2))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    state = load_checkpoint(final)
+    assert all(torch.equal(tensor, state["model"][name]) for name, tensor in first.items())
+    one, other = state["random"]
+    assert one["numpy"] != other["numpy"]  # each draws crops of its own
+    assert state["progress"]["step"] == 2

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from cwic.models.config import Cwam2024Config
 from cwic.models.cwam2024 import Cwam2024Model
 from cwic.models.model import CwicModel
 from cwic.training.optim import Optimisers
@@ -17,7 +19,7 @@ def model(recipe: Recipe) -> CwicModel:
     return CwicModel(recipe.model)
 
 
-def learn(model: CwicModel, optimisers: Optimisers, scale: float = 1.0) -> dict[str, torch.Tensor]:
+def learn(model: nn.Module, optimisers: Optimisers, scale: float = 1.0) -> dict[str, torch.Tensor]:
     """How far one step with random gradients moves each parameter."""
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     for parameter in model.parameters():
@@ -76,6 +78,17 @@ def test_rates_scale_together(model: CwicModel, recipe: Recipe) -> None:
     optimisers.scale_rates(0.25)
     moved = learn(model, optimisers)["g_a.blocks.0.expand.bias"].abs()
     assert 0 < moved.max() < 0.5 * recipe.adam_lr
+
+
+@pytest.mark.parametrize("name", ["adamw", "soap"])
+def test_another_optimiser_takes_the_matrices(paper_recipe: Recipe, name: str) -> None:
+    if name == "soap":
+        pytest.importorskip("pytorch_optimizer")
+    model = Cwam2024Model(Cwam2024Config(8, attention="none", feature_encoding=False))
+    optimisers = Optimisers(model, replace(paper_recipe, optimiser=name, muon_lr=0.0))
+    learn(model, optimisers)
+    moved = learn(model, optimisers)  # SOAP's first step only looks
+    assert 0 < moved["g_a.layers.2.weight"].abs().max() < 0.05
 
 
 def test_a_frozen_parameter_stays(model: CwicModel, recipe: Recipe) -> None:
@@ -149,4 +162,4 @@ def test_the_layout_of_a_weight_does_not_change_its_step(paper_recipe: Recipe) -
             parameter.grad = torch.randn(parameter.shape)
         Optimisers(model, paper_recipe).step()
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
-        assert (one - other).norm() < 1e-2 * paper_recipe.matrix_lr * one.numel() ** 0.5
+        assert (one - other).norm() < 1e-2 * paper_recipe.muon_lr * one.numel() ** 0.5

@@ -8,6 +8,7 @@ import pytest
 from cwic.errors import InputError
 from cwic.models.catalog import CATALOG
 from cwic.models.config import Cwam2024Config
+from cwic.models.cost import parts
 from cwic.training.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +35,13 @@ def test_numbers_names_and_the_model_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("muon_rl = 1e-3", "unknown key muon_rl in the recipe; did you mean matrix_lr"),
+        ("muon_rl = 1e-3", "unknown key muon_rl in the recipe; did you mean muon_lr"),
         ("zzz = 1", r"unknown key zzz in the recipe$"),
         ("[model]\ncontext_widht = 5", r"model\.context_widht in the recipe; did you mean model\.context_width"),
         ('batch = "4"', "batch in the recipe must be of type int, not '4'"),
         ("batch = 4.0", "batch in the recipe must be of type int"),
         ("batch = true", "batch in the recipe must be of type int, not True"),
-        ("matrix_lr = true", "matrix_lr in the recipe must be of type float"),
+        ("muon_lr = true", "muon_lr in the recipe must be of type float"),
         ("hard_rounding = 1", "hard_rounding in the recipe must be of type bool"),
         ("name = 3", "name in the recipe must be of type str"),
         ("crop = 100", "crop must be a multiple of 64"),
@@ -48,6 +49,8 @@ def test_numbers_names_and_the_model_are_read(tmp_path: Path) -> None:
         ("batch = ", "cannot read the recipe"),
         ("[model]\nM = 6", "multiple of the 4 channel groups"),
         ("model = 3", "model"),
+        ('optimiser = "adam"', "unknown optimiser 'adam'; there are: muon, soap, adamw"),
+        ("downscale = 0.5", "downscale must be at least 1"),
         ('family = "cwix"', "unknown family 'cwix' in the recipe; there are: cwic, cwam2024"),
         ('family = "cwam2024"', "needs a lmbda above 0"),
         ('family = "cwam2024"\nlmbda = 0.01\nhard_rounding = true', "has no hard_rounding"),
@@ -90,3 +93,10 @@ def test_every_published_model_has_its_recipe(name: str) -> None:
     recipe = load_recipe(ROOT / "recipes" / f"{name}.toml")
     assert recipe.name == name
     assert recipe.model == CATALOG[name].config
+
+
+def test_the_middle_model_is_as_large_as_it_may_be() -> None:
+    recipe = load_recipe(ROOT / "recipes" / "cwic-m.toml")
+    total = parts(recipe.model)[-1]
+    assert 100_000 < total.mac_per_pixel <= 130_000
+    assert 12_000_000 < total.parameters <= 16_000_000

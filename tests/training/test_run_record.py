@@ -14,7 +14,7 @@ def test_every_start_is_kept_with_what_it_ran_on(recipe: Recipe, tmp_path: Path)
     first, second = json.loads((tmp_path / "record.json").read_text())["starts"]
     assert (first["processes"], second["processes"]) == (1, 2)
     assert first["recipe"]["model"]["M"] == recipe.model.M
-    assert first["recipe"]["matrix_lr"] == Recipe.matrix_lr
+    assert first["recipe"]["muon_lr"] == Recipe.muon_lr
     assert {"torch", "numpy", "lightning"} <= set(first["packages"])
     assert first["hardware"]["processor"]
     assert hardware()["cores"] >= 1

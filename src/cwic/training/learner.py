@@ -86,11 +86,8 @@ class Learner:
         recipe, progress = self._recipe, self.progress
         self._optimisers.scale_rates(rate_factor(progress.step, done, recipe.warmup_steps, recipe.decay_share))
         for part in range(recipe.accumulate):
-            with self._fabric.no_backward_sync(self._forward, enabled=part + 1 < recipe.accumulate):
-                cost = self._cost()
-                self._fabric.backward(cost.loss / recipe.accumulate)
-            means = [cost.loss, cost.cost.mean(), cost.bpp.mean(), cost.mse.mean()]
-            self._sums.append(torch.stack(means).detach())
+            cost = self.backpropagate(self._crops(), last=part + 1 == recipe.accumulate)
+            self._sums.append(torch.stack([cost.loss, cost.cost.mean(), cost.bpp.mean(), cost.mse.mean()]).detach())
         aux = self._family.auxiliary_loss(self._model)
         if aux is not None:
             aux.backward()
@@ -99,6 +96,16 @@ class Learner:
         ramp = (progress.step + 1) / (progress.step + 10) if progress.fresh else 1.0
         _average(self.average, self._model, min(recipe.average_decay, ramp))
         progress.step += 1
+
+    def backpropagate(self, x: Tensor, last: bool = True) -> RateDistortion:
+        """Adds the gradients of a batch `x` `[B, 3, H, W]` at random levels; processes share them at the `last`."""
+        recipe = self._recipe
+        with self._fabric.no_backward_sync(self._forward, enabled=not last):
+            level = self._family.draw(len(x), x.device)
+            output = self._forward(*self._family.arguments(x, level))
+            cost = rate_distortion(output, x, self._family.lmbda(recipe, level), recipe.rate_balance)
+            self._fabric.backward(cost.loss / recipe.accumulate)
+        return cost
 
     def metrics(self) -> Metrics:
         """Means over the steps since the last call."""
@@ -122,12 +129,6 @@ class Learner:
     def _crops(self) -> Tensor:
         recipe = self._recipe
         return self._pictures.crops(recipe.batch, recipe.crop, self._random, recipe.downscale).to(self._fabric.device)
-
-    def _cost(self) -> RateDistortion:
-        x = self._crops()
-        level = self._family.draw(len(x), x.device)
-        output = self._forward(*self._family.arguments(x, level))
-        return rate_distortion(output, x, self._family.lmbda(self._recipe, level), self._recipe.rate_balance)
 
     def _start_from(self, checkpoint: Path) -> None:
         state = load_checkpoint(checkpoint)

@@ -107,11 +107,11 @@ class Optimisers:
 
 def _of_matrices(views: list[nn.Parameter], recipe: Recipe, adam: dict[str, Any]) -> torch.optim.Optimizer:
     if recipe.optimiser == "muon":
-        return torch.optim.Muon(views, lr=recipe.matrix_lr, weight_decay=0.0)
+        return torch.optim.Muon(views, lr=recipe.muon_lr, weight_decay=0.0)
     if recipe.optimiser == "soap":
         soap: type[torch.optim.Optimizer] = require("pytorch_optimizer", "train").SOAP
-        return soap(views, lr=recipe.matrix_lr, weight_decay=0.0)  # type: ignore[call-arg]
-    return torch.optim.AdamW(views, lr=recipe.matrix_lr, **adam)
+        return soap(views, lr=recipe.adam_lr, weight_decay=0.0)  # type: ignore[call-arg]
+    return torch.optim.AdamW(views, lr=recipe.adam_lr, **adam)
 
 
 def sort_parameters(model: nn.Module) -> Sorted:

@@ -45,10 +45,10 @@ class Recipe:
     """Batches whose gradients are averaged for one step."""
     optimiser: str = "muon"
     """Of all matrices and dense convolutions: muon, soap or adamw. The rest learns by AdamW."""
-    matrix_lr: float = 5e-3
-    """For all matrices and dense convolutions; Muon wants about 5 times what the others want."""
+    muon_lr: float = 5e-3
+    """For all matrices and dense convolutions, if Muon has them."""
     adam_lr: float = 1e-3
-    """For vectors: biases, gains, depth-wise kernels, tables."""
+    """For vectors (biases, gains, depth-wise kernels, tables), and for matrices if SOAP or AdamW has them."""
     linear_lr: float = 2e-5
     """For the orthonormal maps at the ends of the transforms."""
     warmup_steps: int = 100
