@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -176,3 +178,11 @@ def test_a_checkpoint_of_another_model_is_refused(recipe: Recipe, folder: Path, 
     wider = replace(recipe, model=replace(recipe.model, M=32))
     with pytest.raises(InputError, match=r"final\.ckpt"):
         loop.train(wider, folder, tmp_path / "second", 1, resume=first, accelerator="cpu")
+
+
+def test_the_loop_needs_no_package_of_the_codec_or_of_the_command_line() -> None:
+    absent = ("constriction", "typer", "webdataset", "tensorboard", "pytorch_optimizer")
+    script = f"import sys; sys.modules.update(dict.fromkeys({absent})); import cwic.training.loop"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    answer = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
