@@ -24,7 +24,8 @@ from cwic.models.config import CwicConfig
 FAKE_ID = b"fake"
 
 
-def _fake_encode(image: Image.Image, *, quality: float = 50, model: str = "cwic-s") -> bytes:
+def _fake_encode(image: Image.Image, *, quality: float | None = None, model: str = "cwic-s") -> bytes:
+    quality = 50 if quality is None else quality
     if model != "cwic-s":
         raise ModelError(f"unknown model {model}")
     pixels = np.asarray(image).tobytes()
@@ -32,7 +33,7 @@ def _fake_encode(image: Image.Image, *, quality: float = 50, model: str = "cwic-
     return write_container(header, [Chunk(TILE, pack_tile(symbol_crc(pixels, 0), pixels))])
 
 
-def _fake_decode(data: bytes) -> Image.Image:
+def _fake_decode(data: bytes, *, model: str | None = None) -> Image.Image:
     header, chunks = read_container(data)
     if header.model_id != FAKE_ID:
         raise ModelError(f"the file needs other weights: {header.model_id.hex()}")

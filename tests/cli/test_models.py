@@ -13,8 +13,11 @@ Run = Callable[..., Any]
 
 
 def test_list(run_cwic: Run) -> None:
-    assert run_cwic("models", "list").out.decode().splitlines() == list(catalog.CATALOG)
-    assert json.loads(run_cwic("models", "list", "--json").out.splitlines()[0]) == {"model": "cwic-s"}
+    lines = run_cwic("models", "list").out.decode().splitlines()
+    assert [line.split()[0] for line in lines] == list(catalog.CATALOG)
+    assert ["no weights" in line for line in lines] == [not row.shipped for row in catalog.CATALOG.values()]
+    records = [json.loads(line) for line in run_cwic("models", "list", "--json").out.splitlines()]
+    assert [(r["model"], r["weights"]) for r in records] == [(n, row.shipped) for n, row in catalog.CATALOG.items()]
 
 
 def test_show(run_cwic: Run, monkeypatch: pytest.MonkeyPatch) -> None:
