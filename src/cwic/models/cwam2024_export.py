@@ -15,7 +15,7 @@ from cwic.latents.coding import SYMBOL_MAX, CodedLatents, SymbolReader, SymbolSi
 from cwic.latents.exact_serial import ExactSerialPrior, Wave
 from cwic.latents.factorized import EntropyBottleneck
 from cwic.latents.fixed_point_wide import FRACTION_BITS
-from cwic.latents.gaussian import SCALES, scale_grid
+from cwic.latents.gaussian import MASS_MIN, SCALES, scale_grid
 from cwic.models.config import Cwam2024Config
 from cwic.models.cwam2024 import Cwam2024Model
 from cwic.nn import FeatureEncoding, ResidualAttention
@@ -120,5 +120,6 @@ def _z_tables(bottleneck: EntropyBottleneck) -> tuple[list[np.ndarray], np.ndarr
     reach = min(max(1, int(np.ceil(widest))), Z_REACH_MAX)
     symbols = torch.arange(-reach, reach + 1, device=quantiles.device)
     masses = bottleneck.likelihoods((bottleneck.medians + symbols)[None].transpose(2, 3))[0, :, :, 0]
-    shared, choice = share_rows(masses.double().cpu().numpy(), MAX_TABLES - SCALES)
-    return [frequencies_of(list(row), escape=max(1 - row.sum(), 1e-9)) for row in shared], choice
+    beyond = (1 - masses.sum(dim=1, keepdim=True)).clamp_min(MASS_MIN)
+    shared, choice = share_rows(torch.cat([masses, beyond], dim=1).double().cpu().numpy(), MAX_TABLES - SCALES)
+    return [frequencies_of(row[:-1].tolist(), escape=row[-1]) for row in shared], choice
