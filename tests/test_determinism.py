@@ -21,7 +21,6 @@ from cwic.image.geometry import pad
 from cwic.image.picture import as_picture
 from cwic.image.tensors import to_tensor
 from cwic.models.catalog import open_model
-from cwic.models.exported import ExportedModel
 
 ROOT = Path(__file__).parents[1]
 LEVEL = 620
@@ -37,17 +36,20 @@ from cwic.codec import decode
 from cwic.container import read_container, unpack_tile
 from cwic.entropy import SymbolEncoder
 from cwic.latents.coding import encode_latents
+from cwic.latents.coding_serial import encode_serial
 from cwic.latents.fixed_point import _int8_kernel_is_exact
 from cwic.models.catalog import open_model
 
 data = (folder / "picture.cwic").read_bytes()
 header, chunks = read_container(data)
 crc, coded = unpack_tile(chunks[-1].payload)
-model = open_model()
+name = (folder / "model").read_text()
+model = open_model(name)
 latents = model.decode_latents(coded, crc, 128, 192, header.level)
-np.save(answer / "pixels.npy", np.asarray(decode(data)))
+np.save(answer / "pixels.npy", np.asarray(decode(data, model=name)))
 floats = torch.load(folder / "floats.pt", weights_only=True)
-again = encode_latents(model.prior, SymbolEncoder(model.tables), *floats)
+encode = encode_latents if model.config.variable_rate else encode_serial
+again = encode(model.prior, SymbolEncoder(model.tables), *floats)
 print(json.dumps({
     "latents": hashlib.sha256(latents.numpy().astype("<i8").tobytes()).hexdigest(),
     "coded": hashlib.sha256(again.data).hexdigest(),
@@ -68,7 +70,7 @@ class Outcome(NamedTuple):
 
 
 class Sink:
-    """Takes what `ExportedModel.encode` gives to its coder, for its latents alone."""
+    """Takes what an encoder gives to its coder, for its latents alone."""
 
     def encode(self, symbols: np.ndarray, indexes: np.ndarray) -> None:
         assert symbols.size == indexes.size
@@ -77,28 +79,33 @@ class Sink:
         return b""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["cwic-s", "cwam2024"])
+def folder(request: pytest.FixtureRequest, cwam2024_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file made in this process, and the float latents (and costs and weights) that it was made from."""
     import cwic
-    from cwic.latents import coding
-    from cwic.models import exported
+    from cwic.latents import coding, coding_serial
+    from cwic.models import cwam2024_export, exported
 
+    small = request.param == "cwic-s"
+    name, level = ("cwic-s", LEVEL) if small else (str(cwam2024_weights), 0)
     folder = tmp_path_factory.mktemp("one-file")
+    (folder / "model").write_text(name)
     with Image.open(ROOT / "examples" / "coffee.png") as image:
         picture = image.convert("RGB").crop((180, 120, 372, 248))
-    (folder / "picture.cwic").write_bytes(cwic.encode(picture, quality=LEVEL / 10))
+    data = cwic.encode(picture, quality=LEVEL / 10 if small else None, model=name)
+    (folder / "picture.cwic").write_bytes(data)
 
     kept = []
 
-    def keep(prior: object, sink: object, *floats: torch.Tensor) -> coding.CodedLatents:
-        kept.extend(floats)
-        return coding.encode_latents(prior, sink, *floats)
+    encode = coding.encode_latents if small else coding_serial.encode_serial
+
+    def keep(prior: object, sink: object, *floats: torch.Tensor | int) -> coding.CodedLatents:
+        kept.extend(value for value in floats if isinstance(value, torch.Tensor))
+        return encode(prior, sink, *floats)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exported, "encode_latents", keep)
-        model: ExportedModel = open_model()
-        model.encode(pad(to_tensor(as_picture(picture))), LEVEL, sink=Sink())
+        patch.setattr(exported if small else cwam2024_export, encode.__name__, keep)
+        open_model(name).encode(pad(to_tensor(as_picture(picture))), level, sink=Sink())
     torch.save(kept, folder / "floats.pt")
     return folder
 

@@ -100,9 +100,7 @@ def test_an_imported_network_is_what_it_was(cwam2024_weights: Path, recorded: Mo
     found = recorded.outputs(load_weights(cwam2024_weights).network, recorded.seeded_picture())
     assert set(found) == set(expected)
     for name, tensor in expected.items():
-        torch.testing.assert_close(
-            found[name], tensor, rtol=1e-5, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
-        )
+        torch.testing.assert_close(found[name], tensor, rtol=1e-5, atol=1e-4)
 
 
 def test_a_changed_integer_of_an_imported_network_is_found(cwam2024_weights: Path, tmp_path: Path) -> None:

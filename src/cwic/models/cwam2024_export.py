@@ -11,8 +11,9 @@ from cwic.entropy.share import share_rows
 from cwic.entropy.tables import MAX_TABLES, Tables, frequencies_of, gaussian_tables
 from cwic.errors import ModelError
 from cwic.image.geometry import ALIGNMENT
-from cwic.latents.coding import SYMBOL_MAX, CodedLatents, SymbolReader, SymbolSink, SymbolWriter
-from cwic.latents.exact_serial import ExactSerialPrior, Wave
+from cwic.latents.coding import CodedLatents, SymbolSink
+from cwic.latents.coding_serial import decode_serial, encode_serial
+from cwic.latents.exact_serial import ExactSerialPrior
 from cwic.latents.factorized import EntropyBottleneck
 from cwic.latents.fixed_point_wide import FRACTION_BITS
 from cwic.latents.gaussian import MASS_MIN, SCALES, scale_grid
@@ -63,16 +64,8 @@ class ExportedCwam2024(nn.Module):
     @torch.no_grad()
     def encode_latents(self, y: Tensor, level: int = 0, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
         """Codes `y` `[1, N, h, w]`, sides multiples of 4. Symbols go to `sink` instead of a coder if there is one."""
-        writer = SymbolWriter(sink or SymbolEncoder(self.tables), tile)
-        rows = y[0].flatten(1).t().double()
-
-        def code(wave: Wave) -> Tensor:
-            steps = rows[wave.positions] - wave.mean * 2.0**-FRACTION_BITS
-            return writer.put(steps.round().clamp(-SYMBOL_MAX, SYMBOL_MAX), wave.indexes)
-
         z = self.network.h_a(y) - self.network.entropy_bottleneck.medians
-        z_symbols = writer.put(z.permute(0, 2, 3, 1).round().clamp(-SYMBOL_MAX, SYMBOL_MAX), self.prior.z_index)
-        return writer.finish(self.prior.traverse(z_symbols, code))
+        return encode_serial(self.prior, sink or SymbolEncoder(self.tables), y, z, tile)
 
     def encode(self, x: Tensor, level: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
         """`analyse` and `encode_latents` of a whole picture."""
@@ -81,11 +74,8 @@ class ExportedCwam2024(nn.Module):
     @torch.no_grad()
     def decode_latents(self, data: bytes, crc: int, height: int, width: int, level: int = 0, tile: int = 0) -> Tensor:
         """The decoded y of coded bytes, for a padded picture of `height` and `width`. Raises `FormatError`."""
-        reader = SymbolReader(self.tables, data, tile)
-        z_symbols = reader.get(self.prior.z_index.expand(1, height // ALIGNMENT, width // ALIGNMENT, -1))
-        decoded = self.prior.traverse(z_symbols, lambda wave: reader.get(wave.indexes))
-        reader.finish(crc)
-        return decoded
+        shape = height // ALIGNMENT, width // ALIGNMENT
+        return decode_serial(self.prior, self.tables, data, crc, shape, tile)
 
     @torch.no_grad()
     def synthesise(self, decoded: Tensor, level: int = 0) -> Tensor:
