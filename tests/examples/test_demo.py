@@ -7,7 +7,6 @@ from types import ModuleType
 import pytest
 from PIL import Image
 
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
