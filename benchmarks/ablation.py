@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from cwic.image.files import write_atomically
-from cwic.training.card import kilo_mac
+from cwic.models.cost import parts
 from cwic.training.checkpoint import load_checkpoint, load_into, save_state
 from cwic.training.family import FAMILIES
 from cwic.training.loop import FINAL, LATEST, train
@@ -34,12 +34,12 @@ def measure(recipe: Recipe, checkpoint: Path, sets: dict[str, Path]) -> dict[str
     model = FAMILIES[recipe.family].build(recipe).eval()
     state = load_checkpoint(checkpoint)
     load_into(model, state["average"], checkpoint)
-    progress = state["progress"]
+    progress, total = state["progress"], parts(recipe.model)[-1]
     row: dict[str, Any] = {
         "recipe": recipe.name,
         **{name: getattr(recipe.model, name) for name in ("feature_encoding", "attention", "N")},
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "kmac_per_pixel": round(kilo_mac(model, recipe), 1),
+        "parameters": total.parameters,
+        "kmac_per_pixel": round(total.mac_per_pixel / 1000, 1),
         "lmbda": recipe.lmbda,
         "steps": progress["step"],
         "crops": f"{recipe.batch}x{recipe.crop}x{recipe.crop}",

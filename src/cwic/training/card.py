@@ -7,45 +7,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
-
-from cwic.training.family import FAMILIES
+from cwic.models.cost import parts
 from cwic.training.recipe import Recipe
 from cwic.training.run_record import RECORD
 from cwic.training.validation import Validation
 
-SIDE = 256
-"""Side of the picture whose operations are counted: whole windows everywhere."""
-
-
-def kilo_mac(model: nn.Module, recipe: Recipe) -> float:
-    """Thousands of multiply-accumulates per pixel of a model in evaluation mode, encoder and decoder together."""
-    x, level = torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, dtype=torch.int64)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(*FAMILIES[recipe.family].arguments(x, level))
-    return counter.get_total_flops() / 2 / SIDE**2 / 1000
-
 
 def model_card(
     recipe: Recipe,
-    model: nn.Module,
     model_id: str,
     checkpoint: Path,
     progress: dict[str, Any],
     validation: Validation | None,
 ) -> str:
-    """The card of `model`, exported from `checkpoint`; its run's record is looked for beside that."""
+    """The card of a model exported from `checkpoint`; its run's record is looked for beside that."""
     lmbda = f"lmbda = {recipe.lmbda:g}" if recipe.lmbda else "lmbda = 0.0009 * 200**(quality / 100)"
+    total = parts(recipe.model)[-1]
     lines = [
         f"# {recipe.name}",
         "",
         "| | |",
         "|---|---|",
         f"| family | {recipe.family} |",
-        f"| parameters | {sum(p.numel() for p in model.parameters()):,} |",
-        f"| cost | {kilo_mac(model, recipe):.1f} kMAC per pixel, encoder and decoder together |",
+        f"| parameters | {total.parameters:,} |",
+        f"| cost | {total.mac_per_pixel / 1000:.1f} kMAC per pixel, encoder and decoder together |",
         f"| model id | `{model_id}` |",
         f"| trained for | `lmbda * 255**2 * MSE + bpp`, `{lmbda}`, MSE on [0, 1] |",
     ]

@@ -37,6 +37,6 @@ def export_checkpoint(
     save_weights(output, exported, recipe.name)
     found = validate(model, recipe, validation) if validation else None
     name = model_id(exported).hex()
-    card = model_card(recipe, model, name, checkpoint, state.get("progress", {}), found)
+    card = model_card(recipe, name, checkpoint, state.get("progress", {}), found)
     write_atomically(output.with_suffix(".md"), card.encode(), force=True)
     return name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import torch
@@ -130,7 +129,10 @@ class Cwam2024(Family):
         return model.aux_loss()
 
     def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
-        return import_module("cwic.models.cwam2024_export").export(model)
+        from cwic.models.cwam2024_export import export
+
+        assert isinstance(model, Cwam2024Model)
+        return export(model)
 
 
 FAMILIES: dict[str, Family] = {"cwic": Cwic(), "cwam2024": Cwam2024()}

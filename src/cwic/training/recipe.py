@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from cwic.errors import InputError
-from cwic.models.config import Cwam2024Config, CwicConfig
+from cwic.models.config import CONFIGS, CwicConfig, ModelConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-CONFIGS: dict[str, type[CwicConfig] | type[Cwam2024Config]] = {"cwic": CwicConfig, "cwam2024": Cwam2024Config}
-"""What `[model]` holds, for each family."""
 OPTIMISERS = ("muon", "soap", "adamw")
-ONE_RATE = ("cwam2024",)
-"""Families whose models have one rate each, for which the recipe needs a `lmbda`."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Recipe:
 
     name: str = "cwic-s"
     family: str = "cwic"
-    model: CwicConfig | Cwam2024Config = field(default_factory=CwicConfig)
+    model: ModelConfig = field(default_factory=CwicConfig)
     lmbda: float = 0.0
     """Of a model of one rate, in the loss `lmbda * 255**2 * MSE + bpp`; 0 for models of every rate."""
     seed: int = 1
@@ -69,13 +65,21 @@ class Recipe:
             raise InputError(f"unknown optimiser {self.optimiser!r}; there are: {', '.join(OPTIMISERS)}")
         if self.downscale < 1:
             raise InputError(f"downscale must be at least 1, not {self.downscale}")
-        if self.family in ONE_RATE and (self.lmbda <= 0 or self.hard_rounding):
+        one_rate = not CONFIGS[self.family].variable_rate
+        if one_rate and (self.lmbda <= 0 or self.hard_rounding):
             raise InputError(f"a model of family {self.family} needs a lmbda above 0, and has no hard_rounding")
-        if self.family not in ONE_RATE and self.lmbda:
+        if not one_rate and self.lmbda:
             raise InputError(f"a model of family {self.family} learns every rate: leave lmbda out")
 
 
-_ACCEPTED = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,), "Attention": (str,)}
+_ACCEPTED = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+    "Attention": (str,),
+    "Context": (str,),
+}
 
 
 def load_recipe(path: Path) -> Recipe:
