@@ -71,7 +71,9 @@ def test_a_step_can_be_made_of_several_batches(paper_recipe: Recipe, pictures: P
     taught.step(0.0)
     assert taught.progress.step == 1
     metrics = taught.metrics()
+    assert metrics is not None
     assert metrics.bpp > 0
+    assert taught.metrics() is None
     # Three batches were drawn: the generator stands where three single steps leave it.
     single = learner(paper_recipe, pictures)
     for _ in range(3):

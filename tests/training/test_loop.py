@@ -117,6 +117,15 @@ def test_a_run_that_is_told_to_stop_ends_where_an_unbroken_one_ends(
     assert len(json.loads((run / "record.json").read_text())["starts"]) == 2
 
 
+def test_the_last_steps_are_reported_too(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "REPORT_EVERY", 4)
+    loop.train(replace(paper_recipe, steps=6), folder, tmp_path, 1000, accelerator="cpu")
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 6]
+
+
 def test_a_run_of_steps_stops_at_its_budget_and_goes_on(paper_recipe: Recipe, folder: Path, tmp_path: Path) -> None:
     recipe = replace(paper_recipe, steps=4)
     assert loop.train(recipe, folder, tmp_path, 2, accelerator="cpu") == (tmp_path / "latest.ckpt", False)
