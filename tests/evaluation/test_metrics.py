@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cwic.errors import InputError
-from cwic.evaluation.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr
+from cwic.evaluation.metrics import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE, ms_ssim, psnr, ssimulacra2
 
 
 def _noise(height: int, width: int) -> np.ndarray:
@@ -46,7 +46,27 @@ def test_ms_ssim_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
         ms_ssim(x, x)
 
 
-@pytest.mark.parametrize("metric", [psnr, ms_ssim])
+def test_ssimulacra2_ranks_and_is_100_for_equal_pictures() -> None:
+    pytest.importorskip("ssimulacra2")
+    x = np.full((SSIMULACRA2_MIN_SIDE, SSIMULACRA2_MIN_SIDE, 3), 100, np.uint8)
+    slight, strong = (x + _noise(*x.shape[:2]) // np.uint8(n) for n in (32, 4))
+    assert ssimulacra2(x, x) == pytest.approx(100)
+    assert ssimulacra2(x, strong) < ssimulacra2(x, slight) < 100
+
+
+def test_ssimulacra2_is_undefined_for_small_pictures() -> None:
+    x = _noise(300, SSIMULACRA2_MIN_SIDE - 1)
+    assert math.isnan(ssimulacra2(x, x))
+
+
+def test_ssimulacra2_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
+    x = _noise(SSIMULACRA2_MIN_SIDE, SSIMULACRA2_MIN_SIDE)
+    with pytest.raises(InputError, match=r"pip install cwic\[eval\]"):
+        ssimulacra2(x, x)
+
+
+@pytest.mark.parametrize("metric", [psnr, ms_ssim, ssimulacra2])
 @pytest.mark.parametrize("other", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 9, 3), np.uint8)])
 def test_other_arrays_are_refused(metric, other: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"expected uint8|differ in size"):
