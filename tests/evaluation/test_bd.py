@@ -81,12 +81,11 @@ def test_overlap_and_unequal_numbers_of_points() -> None:
 
 
 def test_over_a_range() -> None:
-    """The rates part at 32 dB: equal below, twice above."""
-    test = CURVE._replace(bpp=CURVE.bpp * [1, 1, 1, 2, 2])
-    assert bd(CURVE, test, (26, 28)).rate_percent == pytest.approx(0, abs=2)
-    upper = bd(CURVE, test, (36, 39))
-    assert upper.rate_percent == pytest.approx(100, abs=2)
-    assert (upper.low_db, upper.high_db) == (36, 39)
+    test = CURVE._replace(bpp=CURVE.bpp * [1, 1, 1.2, 1.6, 2])  # parting above 29 dB
+    whole, lower, upper = (bd(CURVE, test, over) for over in (None, (26.0, 29.0), (35.0, 39.0)))
+    assert abs(lower.rate_percent) < 5 < whole.rate_percent < 60 < upper.rate_percent < 100
+    assert (upper.low_db, upper.high_db) == (35, 39)
+    assert bd(CURVE, test, (26.0, 39.0)).rate_percent == pytest.approx(whole.rate_percent)
     with pytest.raises(InputError, match=r"do not both cover 20 to 30 dB, only 26.00 to 39.00 dB"):
         bd(CURVE, test, (20, 30))
 

@@ -41,7 +41,7 @@ def _finished(codec: Any, folder: Path, **changes: Any) -> Table:
     table = _table(codec, folder, **changes)
     table.load(force=False)
     _work(table, folder)
-    table.finish({"dataset": "set"})
+    table.save(table.close(), {"dataset": "set"})
     return table
 
 
@@ -51,7 +51,9 @@ def test_what_is_there_is_not_measured_again(fake: Any, folder: Path) -> None:
     second = _table(fake, folder)
     second.load(force=False)
     assert _work(second, folder) == []
-    assert [point.bpp for point in second.finish({"dataset": "other"})] == [0.2, 0.4]
+    points = second.close()
+    second.save(points, {"dataset": "other"})
+    assert [point.bpp for point in points] == [0.2, 0.4]
     # Nothing new, so nothing is said anew.
     assert (first.tsv.read_bytes(), first.json.read_bytes()) == before
 
@@ -67,7 +69,7 @@ def test_a_stopped_run_goes_on(fake: Any, folder: Path) -> None:
     again.load(force=False)
     assert again.damaged == 1
     assert _work(again, folder) == ["a.png 30", "b.png 30"]
-    again.finish({})
+    again.save(again.close(), {})
     rows, damaged = read_tsv(again.tsv.read_bytes(), perceptual=False)
     assert (len(rows), damaged) == (4, 0)
     assert json.loads(again.json.read_text())["meta"]["images"] == 2
@@ -78,7 +80,7 @@ def test_a_run_that_was_stopped_between_its_two_files(fake: Any, folder: Path) -
     table.json.write_text(table.json.read_text().replace("no codec", "an older codec"))
     again = _table(fake, folder)
     again.load(force=False)
-    again.finish({"dataset": "set"})
+    again.save(again.close(), {"dataset": "set"})
     assert json.loads(again.json.read_text())["description"] == "no codec"
 
 
@@ -126,7 +128,7 @@ def test_pictures_that_lack_a_quality_are_left_out(fake: Any, folder: Path) -> N
     tasks = list(table.tasks(_files(folder)))
     table.add(measure_picture(fake, (15, 30), "a.png", read_picture(tasks[0].file)))
     table.add(measure_picture(fake, (15,), "b.png", read_picture(tasks[1].file)))
-    table.finish({})
+    table.save(table.close(), {})
     meta = json.loads(table.json.read_text())["meta"]
     assert (meta["images"], meta["failed"]) == (1, ["b.png", "bad.png"])
     assert "b.png" not in table.tsv.read_text()
@@ -134,7 +136,9 @@ def test_pictures_that_lack_a_quality_are_left_out(fake: Any, folder: Path) -> N
 
 def test_nothing_is_written_without_a_whole_picture(fake: Any, folder: Path) -> None:
     table = _table(fake, folder)
-    assert table.finish({}) == []
+    points = table.close()
+    table.save(points, {})
+    assert points == []
     assert not list(table.out.iterdir())
 
 

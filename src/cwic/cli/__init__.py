@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import cwic
-from cwic.cli import bd, decode, encode, eval, info, models, train
+from cwic.cli import decode, encode, eval, info, models, train
 
 app = typer.Typer(
     help="cwic: a learned image codec. A photograph to a small file and back.",
@@ -32,8 +32,7 @@ app.command("decode")(decode.decode)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
 app.command("train")(train.train)
-app.command("eval")(eval.evaluate)
-app.command("bd")(bd.bd)
+app.add_typer(eval.app, name="eval")
 
 
 def _show_version(wanted: bool) -> None:

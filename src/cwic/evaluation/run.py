@@ -117,8 +117,8 @@ class Table:
         self.grown = True
         write_atomically(self.tsv, to_tsv(self.rows, perceptual=self.perceptual), force=True)
 
-    def finish(self, meta: dict[str, Any]) -> list[Point]:
-        """Drop pictures that lack a quality, write both files where anything changed, and return the means."""
+    def close(self) -> list[Point]:
+        """Drop pictures that lack a quality. Returns the means over the others."""
         qualities: dict[str, int] = {}
         for row in self.rows:
             qualities[row.image] = qualities.get(row.image, 0) + 1
@@ -126,16 +126,23 @@ class Table:
         complete = [row for row in self.rows if row.image in whole]
         self.grown |= len(complete) < len(self.rows) or self.damaged > 0
         self.rows = complete
-        points = means(complete)
-        if points and (self.grown or not self._is_described()):
-            own = {
-                "images": len(whole),
-                "failed": sorted({*self.pictures, *self.unreadable} - whole),
-                "pictures": pictures_id(complete),
-            }
-            write_atomically(self.tsv, to_tsv(complete, perceptual=self.perceptual), force=True)
-            write_atomically(self.json, to_summary(self.codec, points, {**meta, **own}), force=True)
-        return points
+        return means(complete)
+
+    def save(self, points: Sequence[Point], meta: dict[str, Any]) -> None:
+        """Write both files of a closed table, where there are means and anything about them is new.
+
+        Raises OSError: the folder is not writable, or the disk is full.
+        """
+        if not points or (not self.grown and self._is_described()):
+            return
+        images = {row.image for row in self.rows}
+        own = {
+            "images": len(images),
+            "failed": sorted({*self.pictures, *self.unreadable} - images),
+            "pictures": pictures_id(self.rows),
+        }
+        write_atomically(self.tsv, to_tsv(self.rows, perceptual=self.perceptual), force=True)
+        write_atomically(self.json, to_summary(self.codec, points, {**meta, **own}), force=True)
 
     def _is_wanted(self, row: Row) -> bool:
         return (

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -60,7 +61,7 @@ class CommandCodec:
     @property
     def description(self) -> str:
         text = f"{self.settings}; {' '.join(self.to_file)}; {' '.join(self.to_picture)}"
-        return f"{text}; {self._version_line()}" if self.version else text
+        return f"{text}; {_version_line(self.version, self.timeout_s)}" if self.version else text
 
     def ready(self) -> None:
         """Raises InputError: a program is not installed."""
@@ -101,16 +102,6 @@ class CommandCodec:
             raise InputError(f"{command[0]} ended with {done.returncode}: {reason}")
         if not Path(values["{output}"]).is_file():
             raise InputError(f"{command[0]} wrote no file")
-
-    def _version_line(self) -> str:
-        try:
-            done = subprocess.run(
-                self.version, stdin=subprocess.DEVNULL, capture_output=True, timeout=self.timeout_s, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return "version unknown"
-        lines = (done.stdout + done.stderr).decode(errors="replace").split("\n")
-        return lines[0].strip() or "version unknown"
 
 
 def read_command_codec(path: Path) -> CommandCodec:
@@ -174,3 +165,13 @@ def _command(entries: dict[str, Any], key: str, places: Sequence[str]) -> tuple[
         if not any(place in part for part in value):
             raise InputError(f"{key} must have {place} in one of its arguments")
     return tuple(value)
+
+
+@cache
+def _version_line(command: tuple[str, ...], timeout_s: float) -> str:
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "version unknown"
+    lines = (done.stdout + done.stderr).decode(errors="replace").split("\n")
+    return lines[0].strip() or "version unknown"
