@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench results clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(READY) ## lint, format and types
 
 bench: $(READY) ## encode and decode times beside AVIF
 	$(BIN)/python benchmarks/speed.py
+
+results: $(READY) ## measure what changed, with CWIC_DATA=FOLDER of kodak/ and val/; write README's tables and curves
+	$(BIN)/python benchmarks/results.py
 
 clean: ## remove the environment, caches and outputs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist examples/output
