@@ -30,7 +30,7 @@ def test_text(run_cwic: Run, summary: Callable[..., Path]) -> None:
     assert cells[:4] == ["-50.00", "26.00", "to", "35.00"]
     assert float(cells[4]) > 2
     assert cells[5:] == ["0.100", "to", "0.500", str(half)]
-    assert lines[2].split() == ["+4900.00", "26.00", "to", "35.00", "none", "no", "shared", "rate", str(far)]
+    assert lines[2].split() == ["+4900.00", "26.00", "to", "35.00", "–", "–", str(far)]
 
 
 def test_markdown_and_json(run_cwic: Run, summary: Callable[..., Path]) -> None:

@@ -162,7 +162,8 @@ def test_jobs_are_passed_on_and_stated(
 def test_the_perceptual_column(run_cwic: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "a.png").unlink()
     args = ["eval", folder, "-c", "jpeg", "-q", "50", "--ssimulacra2", "-o", tmp_path]
-    assert run_cwic(*args).code == 0
+    answer = run_cwic(*args)
+    assert (answer.code, answer.out.decode().splitlines()[0].split()[-1]) == (0, "SSIMULACRA2")
     assert "\tssimulacra2\t" in (tmp_path / "jpeg.tsv").read_text()
     monkeypatch.setitem(sys.modules, "ssimulacra2", None)
     answer = run_cwic(*args, "-f")

@@ -98,6 +98,12 @@ def test_curves_apart() -> None:
     assert found[3:] == (None, None, None)
 
 
+def test_a_curve_that_wastes_bits_has_a_bd_rate() -> None:
+    found = bd(CURVE, CURVE._replace(bpp=CURVE.bpp[[0, 1, 3, 2, 4]]))
+    assert abs(found.rate_percent) < 50
+    assert found.gain_db is None
+
+
 def test_other_pictures_do_not_compare() -> None:
     with pytest.raises(InputError, match="other pictures"):
         bd(CURVE._replace(pictures="0a"), CURVE._replace(pictures="0b"))

@@ -92,7 +92,7 @@ def test_more_qualities_or_pictures_only_add(fake: Any, folder: Path) -> None:
     assert _work(table, folder) == ["a.png 45", "b.png 45", "c.png 15,30,45"]
 
 
-@pytest.mark.parametrize("change", ["settings", "picture", "quality", "columns", "text"])
+@pytest.mark.parametrize("change", ["settings", "picture", "quality", "columns", "text", "twice"])
 def test_other_results_are_dropped_only_by_force(fake: Any, folder: Path, change: str) -> None:
     table = _finished(fake, folder)
     changes: dict[str, Any] = {}
@@ -104,13 +104,15 @@ def test_other_results_are_dropped_only_by_force(fake: Any, folder: Path, change
         changes["qualities"] = (15,)
     elif change == "columns":
         changes["perceptual"] = True
+    elif change == "twice":
+        table.tsv.write_text(table.tsv.read_text() + table.tsv.read_text().splitlines(keepends=True)[-1])
     else:
         table.tsv.write_text("notes")
     again = _table(fake, folder, **changes)
     with pytest.raises(OutputExistsError, match=r"fake\.tsv exists already, and .*: -f replaces it"):
         again.load(force=False)
     again.load(force=True)
-    kept = {"settings": 0, "picture": 2, "quality": 2, "columns": 0, "text": 0}[change]
+    kept = {"settings": 0, "picture": 2, "quality": 2, "columns": 0, "text": 0, "twice": 4}[change]
     assert len(again.rows) == kept
 
 
@@ -147,6 +149,21 @@ def test_failures_are_outcomes(fake: Any, folder: Path, monkeypatch: pytest.Monk
     good, bad = measure([Task("fake", folder / "a.png", "a.png", (q,), False) for q in (15, 99)], jobs=1)
     assert (len(good.rows), good.error) == (1, None)
     assert (bad.rows, type(bad.error)) == ([], FormatError)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"), [(OSError("disk full"), "disk full"), (MemoryError(), "not enough memory")]
+)
+def test_what_is_no_fault_of_the_picture_is_an_outcome_too(
+    fake: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(fake, "encode", fail)
+    monkeypatch.setattr(run, "_opened", lambda name: fake)
+    [outcome] = measure([Task("fake", folder / "a.png", "a.png", (15,), False)], jobs=1)
+    assert str(outcome.error) == f"fake: {message}"
 
 
 def test_several_processes_measure_the_same(folder: Path) -> None:

@@ -66,8 +66,8 @@ def _cells(test: str, figures: Bd) -> list[str]:
     return [
         f"{figures.rate_percent:+.2f}",
         f"{figures.low_db:.2f} to {figures.high_db:.2f}",
-        "none" if figures.gain_db is None else f"{figures.gain_db:+.3f}",
-        "no shared rate" if figures.gain_db is None else f"{figures.low_bpp:.3f} to {figures.high_bpp:.3f}",
+        "–" if figures.gain_db is None else f"{figures.gain_db:+.3f}",
+        "–" if figures.gain_db is None else f"{figures.low_bpp:.3f} to {figures.high_bpp:.3f}",
         test,
     ]
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -89,7 +89,7 @@ def measure(
     for table in tables.values():
         tally.attempt(table.codec.name, partial(table.save, points[table.codec.name], meta))
     if not as_json and any(points.values()):
-        typer.echo(_HEAD)
+        typer.echo(_HEAD + (f"{'SSIMULACRA2':>13}" if perceptual else ""))
     for name, its_points in points.items():
         for point in its_points:
             _report(name, point, as_json=as_json)
@@ -204,13 +204,13 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
 
 
 def _report(name: str, point: Point, *, as_json: bool) -> None:
-    record: dict[str, Any] = {"codec": name, "quality": point.quality, **point.results()}
-    batch.report(
+    line = (
         f"{name:<16}{point.quality:>8g}{point.bpp:>10.4f}{point.psnr_rgb_db:>10.3f}{point.ms_ssim_rgb:>10.5f}"
-        f"{point.encode_s:>10.4f}{point.decode_s:>10.4f}",
-        record,
-        as_json=as_json,
+        f"{point.encode_s:>10.4f}{point.decode_s:>10.4f}"
     )
+    if point.ssimulacra2 is not None:
+        line += f"{point.ssimulacra2:>13.2f}"
+    batch.report(line, {"codec": name, "quality": point.quality, **point.results()}, as_json=as_json)
 
 
 def _qualities(text: str) -> list[float]:

@@ -46,7 +46,8 @@ class Bd(NamedTuple):
             `low_db` to `high_db`.
         low_db, high_db: the qualities that both curves cover, or the part of them that was asked for.
         gain_db: quality beside the reference's at equal rate, positive where better; the mean over `low_bpp` to
-            `high_bpp` of the logarithm of the rate. None where the curves share no rate.
+            `high_bpp` of the logarithm of the rate. None where the curves share no rate, or one of them gets worse with
+            more bits.
         low_bpp, high_bpp: the rates that both curves cover.
     """
 
@@ -129,9 +130,9 @@ def bd(reference: Curve, test: Curve, over: tuple[float, float] | None = None) -
         low, high = over
         decades = (of_test.integrate(low, high) - of_reference.integrate(low, high)) / (high - low)
         percent = 100 * (10**decades - 1)
-    if low_bpp >= high_bpp:
+    rising = all(np.all(np.diff(curve.bpp) > 0) for curve in (reference, test))
+    if low_bpp >= high_bpp or not rising:
         return Bd(float(percent), low, high, None, None, None)
-    # As many as there are points: interpolated over the rate, a curve must rise with it.
     gain = package.bd_psnr(*curves, **options)
     return Bd(float(percent), low, high, float(gain), low_bpp, high_bpp)
 

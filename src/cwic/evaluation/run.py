@@ -94,7 +94,7 @@ class Table:
             return
         try:
             found, self.damaged = read_tsv(read_bytes(self.tsv), perceptual=self.perceptual)
-            kept = [row for row in found if self._is_wanted(row)]
+            kept = list({(row.image, row.quality): row for row in found if self._is_wanted(row)}.values())
             reason = "" if len(kept) == len(found) else "it has rows of other settings, qualities or pictures"
         except InputError as error:
             kept, reason = [], str(error)
@@ -206,6 +206,8 @@ def _outcome(task: Task) -> Outcome:
         rows = measure_picture(_opened(task.codec), task.qualities, task.image, picture, perceptual=task.perceptual)
     except CwicError as error:
         return Outcome(task, [], error)
+    except (OSError, MemoryError) as error:
+        return Outcome(task, [], InputError(f"{task.codec}: {str(error) or 'not enough memory'}"))
     return Outcome(task, rows, None)
 
 
