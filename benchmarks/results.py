@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cwic.errors import CwicError
-from cwic.evaluation.bd import bd, read_curve, read_summary
+from cwic.evaluation.bd import bd, read_curve
 from cwic.evaluation.codecs.registry import PEERS
 from cwic.evaluation.plot import draw, read_line
+from cwic.evaluation.summary_file import read_summary
 from cwic.evaluation.table import markdown
 from cwic.image.files import write_atomically
 
@@ -75,18 +76,12 @@ def bd_table(model: str) -> str:
 
 
 def rd_table(model: str) -> str:
-    """Rate, distortion and time of a model at each quality, in Markdown."""
+    """Rate and distortion of a model at each quality, in Markdown."""
     summary = read_summary(RESULTS / "kodak" / f"{model}.json")
     results = summary["results"]
-    columns = zip(
-        summary["meta"]["quality"],
-        *(results[key] for key in ("bpp", "psnr-rgb", "ms-ssim-rgb", "encoding_time", "decoding_time")),
-        strict=True,
-    )
-    head = ["quality", "bpp", "PSNR, dB", "MS-SSIM", "encode, s", "decode, s"]
-    return markdown(
-        head, [[f"{q:g}", f"{b:.3f}", f"{p:.2f}", f"{m:.4f}", f"{e:.2f}", f"{d:.2f}"] for q, b, p, m, e, d in columns]
-    )
+    columns = (summary["meta"]["quality"], results["bpp"], results["psnr-rgb"], results["ms-ssim-rgb"])
+    rows = [[f"{q:g}", f"{b:.3f}", f"{p:.2f}", f"{m:.4f}"] for q, b, p, m in zip(*columns, strict=True)]
+    return markdown(["quality", "bpp", "PSNR, dB", "MS-SSIM"], rows)
 
 
 def curves() -> bytes:

@@ -34,16 +34,16 @@ def test_ms_ssim_ranks_and_is_one_for_equal_pictures() -> None:
     assert 0 <= ms_ssim(x, strong.astype(np.uint8)) < ms_ssim(x, slight.astype(np.uint8)) < 1
 
 
-def test_ms_ssim_is_undefined_for_small_pictures() -> None:
-    x = _noise(300, MS_SSIM_MIN_SIDE - 1)
-    assert math.isnan(ms_ssim(x, x))
-
-
-def test_ms_ssim_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pytorch_msssim", None)
-    x = _noise(MS_SSIM_MIN_SIDE, MS_SSIM_MIN_SIDE)
+@pytest.mark.parametrize(
+    ("metric", "side", "package"),
+    [(ms_ssim, MS_SSIM_MIN_SIDE, "pytorch_msssim"), (ssimulacra2, SSIMULACRA2_MIN_SIDE, "ssimulacra2")],
+)
+def test_small_pictures_and_a_missing_package(metric, side, package, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    small, large = _noise(300, side - 1), _noise(side, side)
+    assert math.isnan(metric(small, small))
     with pytest.raises(InputError, match=r"pip install cwic\[eval\]"):
-        ms_ssim(x, x)
+        metric(large, large)
 
 
 def test_ssimulacra2_ranks_and_is_100_for_equal_pictures() -> None:
@@ -52,18 +52,6 @@ def test_ssimulacra2_ranks_and_is_100_for_equal_pictures() -> None:
     slight, strong = (x + _noise(*x.shape[:2]) // np.uint8(n) for n in (32, 4))
     assert ssimulacra2(x, x) == pytest.approx(100)
     assert ssimulacra2(x, strong) < ssimulacra2(x, slight) < 100
-
-
-def test_ssimulacra2_is_undefined_for_small_pictures() -> None:
-    x = _noise(300, SSIMULACRA2_MIN_SIDE - 1)
-    assert math.isnan(ssimulacra2(x, x))
-
-
-def test_ssimulacra2_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
-    x = _noise(SSIMULACRA2_MIN_SIDE, SSIMULACRA2_MIN_SIDE)
-    with pytest.raises(InputError, match=r"pip install cwic\[eval\]"):
-        ssimulacra2(x, x)
 
 
 @pytest.mark.parametrize("metric", [psnr, ms_ssim, ssimulacra2])

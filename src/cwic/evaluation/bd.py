@@ -6,20 +6,17 @@ interpolation of the curves in place of his polynomial.
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cwic.errors import InputError
+from cwic.evaluation.summary_file import METRICS, points, read_summary
 from cwic.extras import require
-from cwic.image.files import read_bytes
 
 MIN_POINTS = 4
-# Published files and those of `cwic eval` have either name.
-METRICS = {"psnr": ("psnr-rgb", "psnr"), "ms-ssim": ("ms-ssim-rgb", "ms-ssim")}
 
 
 class Curve(NamedTuple):
@@ -28,13 +25,11 @@ class Curve(NamedTuple):
     Attributes:
         bpp: bits per pixel.
         quality: in dB: PSNR, or -10 log10(1 - MS-SSIM).
-        name: what the summary calls it.
         pictures: what stands for the set of pictures behind it, where the summary says.
     """
 
     bpp: NDArray[np.float64]
     quality: NDArray[np.float64]
-    name: str
     pictures: str | None = None
 
 
@@ -59,46 +54,23 @@ class Bd(NamedTuple):
     high_bpp: float | None
 
 
-def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """A summary file: a dict with a dict of lists under `results`. Raises InputError: unreadable, or another shape."""
-    try:
-        summary = json.loads(read_bytes(path))
-        if not isinstance(summary, dict) or not isinstance(summary["results"], dict):
-            raise TypeError
-    except (ValueError, TypeError, KeyError):
-        raise InputError('not a summary: {"results": {"bpp": [...], "psnr-rgb": [...]}} expected') from None
-    return summary
-
-
 def read_curve(path: str | os.PathLike[str], metric: str = "psnr") -> Curve:
     """The curve of a summary file, whose results hold `bpp` and either name of the metric in METRICS.
 
     Raises InputError: unreadable, of another shape, or not a curve of at least 4 different qualities.
     """
     summary = read_summary(path)
-    results = summary["results"]
-    key = next((key for key in METRICS[metric] if results.get(key)), None)
-    if key is None:
-        raise InputError(f"the summary has no {METRICS[metric][0]}")
-    try:
-        bpp, quality = (np.array(results[name], dtype=np.float64) for name in ("bpp", key))
-    except (ValueError, TypeError, KeyError):
-        raise InputError(f"bpp and {key} must be lists of numbers") from None
-    if bpp.ndim != 1 or bpp.shape != quality.shape:
-        raise InputError(f"bpp and {key} must be two lists of the same length")
-    if metric == "ms-ssim":
-        with np.errstate(divide="ignore", invalid="ignore"):
-            quality = -10 * np.log10(1 - quality)
+    bpp, quality = points(summary, metric)
     order = np.argsort(quality)
     bpp, quality = bpp[order], quality[order]
     # Comparisons written so that NaN, which null becomes, is refused too.
     if not (np.isfinite(quality).all() and np.all((bpp > 0) & (bpp < np.inf)) and np.all(np.diff(quality) > 0)):
-        raise InputError(f"every point needs a positive bpp and a {key} of its own")
+        raise InputError(f"every point needs a positive bpp and a {METRICS[metric][0]} of its own")
     if len(bpp) < MIN_POINTS:
         raise InputError(f"{len(bpp)} points, and a BD-rate needs at least {MIN_POINTS}")
     meta = summary.get("meta")
     pictures = meta.get("pictures") if isinstance(meta, dict) else None
-    return Curve(bpp, quality, str(summary.get("name", "")), pictures if isinstance(pictures, str) else None)
+    return Curve(bpp, quality, pictures if isinstance(pictures, str) else None)
 
 
 def bd(reference: Curve, test: Curve, over: tuple[float, float] | None = None) -> Bd:

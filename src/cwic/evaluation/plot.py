@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cwic.errors import InputError
-from cwic.evaluation.bd import METRICS, read_summary
+from cwic.evaluation.summary_file import METRICS, has_metric, points, read_summary
 from cwic.extras import require
 
 FORMATS = (".svg", ".pdf", ".png")
@@ -34,23 +34,14 @@ class Line(NamedTuple):
 def read_line(path: str | os.PathLike[str]) -> Line:
     """The curves of a summary file, by rising rate. Raises InputError: unreadable, or nothing there can be drawn."""
     summary = read_summary(path)
-    results = summary["results"]
     curves = {}
-    for metric, keys in METRICS.items():
-        key = next((key for key in keys if results.get(key)), None)
-        if key is None:
-            continue
-        try:
-            bpp, quality = (np.array(results[name], dtype=np.float64) for name in ("bpp", key))
-            points = np.stack([bpp, quality])
-        except (ValueError, TypeError, KeyError):
-            raise InputError(f"bpp and {key} must be lists of numbers, equally long") from None
-        if metric == "ms-ssim":
-            with np.errstate(divide="ignore", invalid="ignore"):
-                points[1] = -10 * np.log10(1 - points[1])
-        points = points[:, np.isfinite(points).all(axis=0)]
-        if points.shape[1]:
-            curves[metric] = tuple(points[:, np.argsort(points[0])])
+    for metric in METRICS:
+        if has_metric(summary, metric):
+            found = points(summary, metric)
+            found = found[:, np.isfinite(found).all(axis=0)]
+            if found.shape[1]:
+                bpp, quality = found[:, np.argsort(found[0])]
+                curves[metric] = (bpp, quality)
     if not curves:
         raise InputError("the summary has no point that can be drawn")
     return Line(str(summary.get("name") or Path(path).stem), curves)
