@@ -63,15 +63,10 @@ def bd_table(model: str) -> str:
     head = ["against", "Kodak, same PSNR", "over", "Kodak, same MS-SSIM", "val, same PSNR"]
     rows = []
     for peer in AGAINST:
-        over = _bd("kodak", peer, model, "psnr")
-        cells = [
-            peer.name,
-            over[0],
-            over[1],
-            _bd("kodak", peer, model, "ms-ssim")[0],
-            _bd("val", peer, model, "psnr")[0],
-        ]
-        rows.append(cells)
+        percent, over = _bd("kodak", peer, model, "psnr")
+        by_ms_ssim, _ = _bd("kodak", peer, model, "ms-ssim")
+        on_val, _ = _bd("val", peer, model, "psnr")
+        rows.append([peer.name, percent, over, by_ms_ssim, on_val])
     return markdown(head, rows)
 
 
