@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +26,8 @@ from cwic.models.config import CwicConfig
 FAKE_ID = b"fake"
 
 
-def _fake_encode(image: Image.Image, *, quality: float = 50, model: str = "cwic-s") -> bytes:
+def _fake_encode(image: Image.Image, *, quality: float | None = None, model: str = "cwic-s") -> bytes:
+    quality = 50 if quality is None else quality
     if model != "cwic-s":
         raise ModelError(f"unknown model {model}")
     pixels = np.asarray(image).tobytes()
@@ -32,7 +35,7 @@ def _fake_encode(image: Image.Image, *, quality: float = 50, model: str = "cwic-
     return write_container(header, [Chunk(TILE, pack_tile(symbol_crc(pixels, 0), pixels))])
 
 
-def _fake_decode(data: bytes) -> Image.Image:
+def _fake_decode(data: bytes, *, model: str | None = None) -> Image.Image:
     header, chunks = read_container(data)
     if header.model_id != FAKE_ID:
         raise ModelError(f"the file needs other weights: {header.model_id.hex()}")
@@ -119,3 +122,35 @@ def golden() -> Golden:
     if not os.environ.get("CWIC_DATA") or not path.is_file():
         pytest.skip("the recorded outputs of the published network are not here")
     return Golden(path)
+
+
+@pytest.fixture(scope="session")
+def recorded() -> ModuleType:
+    """The script that made the recorded outputs of the published network, and draws its weights."""
+    file = Path(__file__).parent / "golden" / "make_cwam2024.py"
+    spec = importlib.util.spec_from_file_location("make_cwam2024", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def checkpoint(recorded: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with published names and seeded weights."""
+    path = tmp_path_factory.mktemp("official") / "checkpoint.pth.tar"
+    torch.save({"state_dict": recorded.seeded_checkpoint()}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def cwam2024_weights(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weight file of that checkpoint."""
+    from cwic.models.cwam2024_export import export
+    from cwic.models.official import load_official
+    from cwic.models.weights import save_weights
+
+    path = tmp_path_factory.mktemp("weights") / "published.safetensors"
+    save_weights(path, export(load_official(checkpoint)), "published")
+    return path

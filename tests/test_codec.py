@@ -70,7 +70,7 @@ def test_quality_has_its_range(photograph: Image.Image, quality: float) -> None:
 
 
 def test_quality_is_kept_in_tenths() -> None:
-    assert [level_of(quality) for quality in (0, 0.1, 33.34, 50, 99.96, 100)] == [0, 1, 333, 500, 1000, 1000]
+    assert [level_of(quality, "cwic-s") for quality in (0, 0.1, 33.34, 50, 99.96, 100)] == [0, 1, 333, 500, 1000, 1000]
 
 
 def test_unknown_models_and_pictures_are_refused(photograph: Image.Image) -> None:
@@ -150,3 +150,39 @@ def test_metadata_does_not_disturb_the_picture(small: bytes) -> None:
     header, chunks = read_container(small)
     longer = write_container(header, [Chunk("e", b"Exif"), Chunk("q", b"unknown"), *chunks])
     assert cwic.decode(longer).tobytes() == cwic.decode(small).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("size", [(1, 1), (65, 3), (100, 130), (64, 64)])
+def test_a_model_of_the_published_family_codes_every_size(
+    photograph: Image.Image, cwam2024_weights: Path, size: tuple[int, int], mode: str
+) -> None:
+    image = photograph.resize(size, Image.Resampling.BICUBIC).convert(mode)
+    data = cwic.encode(image, model=str(cwam2024_weights))
+    decoded = cwic.decode(data, model=str(cwam2024_weights))
+    assert (decoded.size, decoded.mode) == (size, mode)
+    assert (cwic.read_info(data).quality, cwic.read_info(data).model) == (0, None)
+
+
+def test_a_file_of_ones_own_model_needs_it(
+    photograph: Image.Image, cwam2024_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = photograph.crop((0, 0, 64, 64))
+    data = cwic.encode(image, model=str(cwam2024_weights))
+    with pytest.raises(ModelError, match="which is not here: name its weight file, or update cwic"):
+        cwic.decode(data)
+    with pytest.raises(ModelError, match=r"was written with model .*, not with cwic-s \("):
+        cwic.decode(data, model="cwic-s")
+    with pytest.raises(ModelError, match="is missing"):
+        cwic.decode(data, model="none.safetensors")
+
+    expected = cwic.decode(data, model=str(cwam2024_weights))
+    monkeypatch.setenv("CWIC_MODELS", str(cwam2024_weights.parent))
+    assert cwic.read_info(data).model == cwam2024_weights.stem
+    assert cwic.decode(data).tobytes() == expected.tobytes()
+    assert cwic.encode(image, model=cwam2024_weights.stem) == data
+
+
+def test_a_model_of_one_rate_takes_no_quality(photograph: Image.Image, cwam2024_weights: Path) -> None:
+    with pytest.raises(ValueError, match="has one rate: leave the quality out"):
+        cwic.encode(photograph, model=str(cwam2024_weights), quality=50)

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,14 +18,20 @@ import pytest
 import torch
 from PIL import Image
 
+import cwic
+from cwic.container import read_container, unpack_tile
 from cwic.image.geometry import pad
 from cwic.image.picture import as_picture
 from cwic.image.tensors import to_tensor
+from cwic.latents.coding import CodedLatents, encode_latents
+from cwic.latents.coding_serial import encode_serial
+from cwic.models import cwam2024_export, exported
 from cwic.models.catalog import open_model
-from cwic.models.exported import ExportedModel
 
 ROOT = Path(__file__).parents[1]
 LEVEL = 620
+
+FAMILIES = ("cwic", "cwam2024")
 
 WORK = """
 import hashlib, json, sys
@@ -37,38 +44,45 @@ from cwic.codec import decode
 from cwic.container import read_container, unpack_tile
 from cwic.entropy import SymbolEncoder
 from cwic.latents.coding import encode_latents
+from cwic.latents.coding_serial import encode_serial
 from cwic.latents.fixed_point import _int8_kernel_is_exact
 from cwic.models.catalog import open_model
 
-data = (folder / "picture.cwic").read_bytes()
-header, chunks = read_container(data)
-crc, coded = unpack_tile(chunks[-1].payload)
-model = open_model()
-latents = model.decode_latents(coded, crc, 128, 192, header.level)
-np.save(answer / "pixels.npy", np.asarray(decode(data)))
-floats = torch.load(folder / "floats.pt", weights_only=True)
-again = encode_latents(model.prior, SymbolEncoder(model.tables), *floats)
-print(json.dumps({
-    "latents": hashlib.sha256(latents.numpy().astype("<i8").tobytes()).hexdigest(),
-    "coded": hashlib.sha256(again.data).hexdigest(),
-    "crc": again.crc,
+bytes_decided = {}
+for family, encode in (("cwic", encode_latents), ("cwam2024", encode_serial)):
+    data = (folder / f"{family}.cwic").read_bytes()
+    header, chunks = read_container(data)
+    crc, coded = unpack_tile(chunks[-1].payload)
+    name = (folder / f"{family}.model").read_text()
+    model = open_model(name)
+    latents = model.decode_latents(coded, crc, 128, 192, header.level)
+    np.save(answer / f"{family}.npy", np.asarray(decode(data, model=name)))
+    floats = torch.load(folder / f"{family}.pt", weights_only=True)
+    again = encode(model.prior, SymbolEncoder(model.tables), *floats)
+    bytes_decided[family] = {
+        "latents": hashlib.sha256(latents.numpy().astype("<i8").tobytes()).hexdigest(),
+        "coded": hashlib.sha256(again.data).hexdigest(),
+        "crc": again.crc,
+    }
+print(json.dumps([bytes_decided, {
     "isa": torch.backends.cpu.get_cpu_capability(),
     "threads": torch.get_num_threads(),
     "int8": _int8_kernel_is_exact("cpu"),
     "onednn": torch.backends.mkldnn.enabled,
-}))
+}]))
 """
 
 
 class Outcome(NamedTuple):
-    """What a condition came to: hashes of what must not change and settings as they were, and the pixels."""
+    """What a condition came to, by family: hashes of what must not change, and the pixels; and its settings."""
 
-    facts: dict
-    pixels: np.ndarray
+    decided: dict
+    settings: dict
+    pixels: dict[str, np.ndarray]
 
 
 class Sink:
-    """Takes what `ExportedModel.encode` gives to its coder, for its latents alone."""
+    """Takes what an encoder gives to its coder, for its latents alone."""
 
     def encode(self, symbols: np.ndarray, indexes: np.ndarray) -> None:
         assert symbols.size == indexes.size
@@ -78,28 +92,28 @@ class Sink:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file made in this process, and the float latents (and costs and weights) that it was made from."""
-    import cwic
-    from cwic.latents import coding
-    from cwic.models import exported
-
-    folder = tmp_path_factory.mktemp("one-file")
+def folder(cwam2024_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For each family a file made in this process, and the float latents (and costs and weights) that it came from."""
+    folder = tmp_path_factory.mktemp("files")
     with Image.open(ROOT / "examples" / "coffee.png") as image:
         picture = image.convert("RGB").crop((180, 120, 372, 248))
-    (folder / "picture.cwic").write_bytes(cwic.encode(picture, quality=LEVEL / 10))
+    x = pad(to_tensor(as_picture(picture)))
+    for family, name, quality, room, encode in (
+        ("cwic", "cwic-s", LEVEL / 10, exported, encode_latents),
+        ("cwam2024", str(cwam2024_weights), None, cwam2024_export, encode_serial),
+    ):
+        (folder / f"{family}.model").write_text(name)
+        (folder / f"{family}.cwic").write_bytes(cwic.encode(picture, quality=quality, model=name))
+        kept = []
 
-    kept = []
+        def keep(prior: object, sink: object, *floats: object, encode=encode, kept=kept) -> CodedLatents:
+            kept.extend(value for value in floats if isinstance(value, torch.Tensor))
+            return encode(prior, sink, *floats)
 
-    def keep(prior: object, sink: object, *floats: torch.Tensor) -> coding.CodedLatents:
-        kept.extend(floats)
-        return coding.encode_latents(prior, sink, *floats)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exported, "encode_latents", keep)
-        model: ExportedModel = open_model()
-        model.encode(pad(to_tensor(as_picture(picture))), LEVEL, sink=Sink())
-    torch.save(kept, folder / "floats.pt")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(room, encode.__name__, keep)
+            open_model(name).encode(x, LEVEL, sink=Sink())
+        torch.save(kept, folder / f"{family}.pt")
     return folder
 
 
@@ -108,7 +122,7 @@ def run(folder: Path, answer: Path, environment: dict[str, str], setting: str = 
     command = [sys.executable, "-c", WORK, str(folder), str(answer), setting]
     process = subprocess.run(command, env=settings, capture_output=True, text=True)
     assert process.returncode == 0, process.stderr
-    return Outcome(json.loads(process.stdout), np.load(answer / "pixels.npy"))
+    return Outcome(*json.loads(process.stdout), {family: np.load(answer / f"{family}.npy") for family in FAMILIES})
 
 
 @pytest.fixture(scope="module")
@@ -147,17 +161,16 @@ def test_latents_and_bytes_do_not_depend_on_the_machine(
     takes_effect: dict[str, object],
 ) -> None:
     outcome = run(folder, tmp_path, environment, setting)
-    assert takes_effect.items() <= outcome.facts.items()
-    for fact in ("latents", "coded", "crc"):
-        assert outcome.facts[fact] == expected.facts[fact], fact
-    assert np.abs(outcome.pixels.astype(int) - expected.pixels.astype(int)).max() <= 1
+    assert takes_effect.items() <= outcome.settings.items()
+    assert outcome.decided == expected.decided
+    for family in FAMILIES:
+        difference = outcome.pixels[family].astype(int) - expected.pixels[family].astype(int)
+        assert np.abs(difference).max() <= 1, family
 
 
-def test_the_processes_write_what_the_file_holds(folder: Path, expected: Outcome) -> None:
-    from hashlib import sha256
-
-    from cwic.container import read_container, unpack_tile
-
-    crc, coded = unpack_tile(read_container((folder / "picture.cwic").read_bytes()).chunks[-1].payload)
-    assert (expected.facts["crc"], expected.facts["coded"]) == (crc, sha256(coded).hexdigest())
-    assert expected.pixels.shape == (128, 192, 3)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_processes_write_what_the_file_holds(folder: Path, expected: Outcome, family: str) -> None:
+    crc, coded = unpack_tile(read_container((folder / f"{family}.cwic").read_bytes()).chunks[-1].payload)
+    found = expected.decided[family]
+    assert (found["crc"], found["coded"]) == (crc, sha256(coded).hexdigest())
+    assert expected.pixels[family].shape == (128, 192, 3)

@@ -56,3 +56,18 @@ def test_channel_parts_lie_under_the_latents_of_their_channels(y: torch.Tensor) 
     for part, there in zip(order.channel_parts(vector), expected, strict=True):
         assert part.shape == (2, 1, 1, 4, 2)
         assert torch.equal(part.expand_as(there), there)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (7, 1), (4, 4), (8, 5), (3, 20)])
+def test_a_wave_is_ready_when_those_before_it_are_known(height: int, width: int) -> None:
+    found = order.waves(height, width)
+    assert len(found) <= width + 3 * (height - 1)
+    when = {}
+    for time, wave in enumerate(found):
+        assert wave.tolist() == sorted(wave.tolist())
+        when |= {divmod(position, width): time for position in wave.tolist()}
+    assert len(when) == sum(map(len, found)) == height * width
+    for (row, column), time in when.items():
+        before = [(row - up, column + side) for up in (1, 2) for side in range(-2, 3)]
+        before += [(row, column - 1), (row, column - 2)]
+        assert all(when[seen] < time for seen in before if seen in when)

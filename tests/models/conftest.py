@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -53,23 +51,3 @@ def picture() -> Tensor:
         1, 3, 64, 128, generator=random
     )
     return x.clamp(0, 1)
-
-
-@pytest.fixture(scope="session")
-def recorded() -> ModuleType:
-    """The script that made the recorded outputs of the published network, and draws its weights."""
-    file = Path(__file__).parents[1] / "golden" / "make_cwam2024.py"
-    spec = importlib.util.spec_from_file_location("make_cwam2024", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def checkpoint(recorded: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint with published names and seeded weights."""
-    path = tmp_path_factory.mktemp("official") / "checkpoint.pth.tar"
-    torch.save({"state_dict": recorded.seeded_checkpoint()}, path)
-    return path

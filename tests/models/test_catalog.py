@@ -3,29 +3,27 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from cwic.errors import ModelError
 from cwic.models import catalog
-
-
-@pytest.fixture(autouse=True)
-def _no_memory() -> Iterator[None]:
-    catalog.id_of.cache_clear()
-    yield
-    catalog.id_of.cache_clear()
+from cwic.models.exported import ExportedModel
+from cwic.models.weights import save_weights
 
 
 def test_every_model_of_the_catalogue_is_here_under_its_own_id() -> None:
     from cwic.models.weights import model_id
 
-    assert catalog.DEFAULT in catalog.CATALOG
-    ids = [catalog.id_of(name) for name in catalog.CATALOG]
+    shipped = [name for name, row in catalog.CATALOG.items() if row.shipped]
+    assert catalog.DEFAULT in shipped
+    assert catalog.names() == shipped
+    ids = [catalog.id_of(name) for name in shipped]
     assert len(set(ids)) == len(ids)
-    for name, row in catalog.CATALOG.items():
+    for name in shipped:
+        row = catalog.CATALOG[name]
         assert row.name == name
         model = catalog.open_model(name)
         assert model_id(model) == catalog.id_of(name)
@@ -57,6 +55,37 @@ def test_missing_and_malformed_weights_are_named(
     with pytest.raises(ModelError, match="missing" if content is None else "malformed"):
         catalog.id_of("cwic-s")
     assert catalog.name_of(b"none") is None
+
+
+def test_an_architecture_without_weights_says_so() -> None:
+    with pytest.raises(ModelError, match="no weights of cwam2024 in the package: train it, or import a checkpoint"):
+        catalog.open_model("cwam2024")
+    assert catalog.summary("cwam2024")[-1].parameters == 62_606_362
+
+
+def test_a_weight_file_is_a_model_by_its_path_and_by_its_name_in_a_listed_folder(
+    weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = catalog.open_model(str(weights))
+    assert catalog.open_model(str(weights)) is model
+    identity = catalog.id_of(str(weights))
+    assert catalog.describe(str(weights)).config == model.config
+    assert catalog.name_of(identity) is None
+    assert catalog.summary(str(weights))[-1].part == "total"
+
+    monkeypatch.setenv(catalog.FOLDERS_VARIABLE, os.pathsep.join([str(weights.parent / "none"), str(weights.parent)]))
+    assert catalog.names() == ["cwic-s", "small"]
+    assert catalog.name_of(identity) == "small"
+    assert catalog.weights_path("small") == weights
+
+
+def test_a_weight_file_that_changes_is_read_again(weights: Path, exported: ExportedModel) -> None:
+    before = catalog.id_of(str(weights))
+    with torch.no_grad():
+        exported.prior.networks.log2_gain.value.add_(1)
+    save_weights(weights, exported, "small")
+    os.utime(weights, ns=(1, 1))
+    assert catalog.id_of(str(weights)) != before
 
 
 def test_names_and_ids_need_no_torch() -> None:

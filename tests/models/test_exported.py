@@ -56,13 +56,6 @@ def test_a_sink_takes_the_symbols_in_place_of_a_coder(exported: ExportedModel, p
     assert counter.symbols == 4 * 8 * 16 + 1 * 2 * 8
 
 
-def test_the_entropy_path_is_named_tensor_by_tensor(exported: ExportedModel) -> None:
-    tensors = dict(exported.exact_tensors())
-    assert {"tables.frequencies", "tables.offsets", "prior.exp2_table"} < set(tensors)
-    assert not any(t.is_floating_point() for t in tensors.values())
-    assert len(tensors) == len(exported.prior.state_dict()) + 2
-
-
 @pytest.mark.parametrize("bias", [4e6, 1e7, 1e12])
 def test_a_model_whose_sums_could_overflow_is_refused(model: CwicModel, bias: float) -> None:
     with torch.no_grad():

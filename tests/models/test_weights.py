@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from cwic.errors import ModelError
@@ -89,3 +91,28 @@ def test_a_changed_integer_is_found(weights: Path, exported: ExportedModel) -> N
     rewrite(weights, {}, **{"prior.networks.h_s.enter.weight": weight})
     with pytest.raises(ModelError, match="damaged"):
         load_weights(weights)
+
+
+@torch.no_grad()
+def test_an_imported_network_is_what_it_was(cwam2024_weights: Path, recorded: ModuleType) -> None:
+    """The recorded outputs of the published network, after a save and a reload."""
+    expected = load_file(recorded.FILE)
+    found = recorded.outputs(load_weights(cwam2024_weights).network, recorded.seeded_picture())
+    assert set(found) == set(expected)
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-5, atol=1e-4)
+
+
+def test_a_changed_integer_of_an_imported_network_is_found(cwam2024_weights: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(cwam2024_weights, tmp_path))
+    rewrite(path, {}, **{"prior.medians": load_weights(path).prior.medians + 1})
+    with pytest.raises(ModelError, match="damaged"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("family", ["cwic", "none"])
+def test_weights_of_another_family_are_refused(cwam2024_weights: Path, tmp_path: Path, family: str) -> None:
+    path = Path(shutil.copy(cwam2024_weights, tmp_path))
+    rewrite(path, {"family": family})
+    with pytest.raises(ModelError, match="malformed"):
+        load_weights(path)

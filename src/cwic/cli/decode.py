@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
+from typing import Annotated
 
 import typer
 
@@ -15,6 +16,10 @@ from cwic.errors import InputError
 def decode(
     inputs: batch.Inputs,
     output: batch.Output = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Weight file, where cwic does not find it itself.", show_default=False),
+    ] = None,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
@@ -30,7 +35,7 @@ def decode(
         import cwic
 
         start = perf_counter()
-        image = cwic.decode(source)
+        image = cwic.decode(source, model=model)
         seconds = perf_counter() - start
         coded = BytesIO()
         try:

@@ -11,8 +11,8 @@ from cwic.cli import batch
 from cwic.models.catalog import DEFAULT
 
 
-def _in_range(quality: float) -> float:
-    if not 0 <= quality <= 100:  # written so that NaN is refused too
+def _in_range(quality: float | None) -> float | None:
+    if quality is not None and not 0 <= quality <= 100:  # written so that NaN is refused too
         raise typer.BadParameter(f"{quality:g} is not from 0 to 100")
     return quality
 
@@ -21,9 +21,12 @@ def encode(
     inputs: batch.Inputs,
     output: batch.Output = None,
     quality: Annotated[
-        float, typer.Option("--quality", "-q", help="From 0 (small) to 100 (close).", callback=_in_range)
-    ] = 50.0,
-    model: Annotated[str, typer.Option("--model", "-m", help="See cwic models list.")] = DEFAULT,
+        float | None,
+        typer.Option("--quality", "-q", help="From 0 (small) to 100 (close); 50 if left out.", callback=_in_range),
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Of cwic models list, or the path of a weight file.")
+    ] = DEFAULT,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
@@ -40,7 +43,10 @@ def encode(
 
         image = open_image(source)
         start = perf_counter()
-        data = cwic.encode(image, quality=quality, model=model)
+        try:
+            data = cwic.encode(image, quality=quality, model=model)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
         seconds = perf_counter() - start
         batch.write(job.target, data, force=force)
 
@@ -53,7 +59,7 @@ def encode(
                 "output": job.target,
                 "width": width,
                 "height": height,
-                "quality": quality,
+                "quality": cwic.read_info(data).quality,
                 "model": model,
                 "bytes": len(data),
                 "bpp": bpp,

@@ -7,7 +7,7 @@ probability, so no libm, rounding mode or processor can change a byte.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -52,9 +52,13 @@ class Tables:
         """The frequencies of one table, int32 [2 L + 2]."""
         return self.frequencies[self.offsets[index] : self.offsets[index + 1]]
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The frequencies of every table: `Tables.from_rows([*a, *b])` joins two."""
+        return (self[index] for index in range(len(self)))
+
     @classmethod
     def from_rows(cls, rows: Iterable[np.ndarray]) -> Tables:
-        """Tables from one array of frequencies each: `Tables.from_rows([*a, *b])` joins two."""
+        """Tables from one array of frequencies each."""
         rows = list(rows)
         offsets = np.cumsum([0, *map(len, rows)])
         return cls(np.concatenate(rows) if rows else np.zeros(0, np.int32), offsets)

@@ -37,6 +37,46 @@ class SymbolSink(Protocol):
     def finish(self) -> bytes: ...
 
 
+class SymbolWriter:
+    """Gives the symbols of a tile to a sink, in coding order, and keeps their checksum."""
+
+    def __init__(self, sink: SymbolSink, tile: int) -> None:
+        self._sink, self._tile = sink, tile
+        self._written: list[np.ndarray] = []
+
+    def put(self, symbols: Tensor, indexes: Tensor) -> Tensor:
+        """One call's symbols, whole numbers of any type, under `indexes` (uint8, broadcast). As they decode: int32."""
+        symbols = torch.where(indexes == SKIPPED, 0, symbols).int()
+        values = symbols.reshape(-1).cpu().numpy()
+        self._sink.encode(values, indexes.expand_as(symbols).reshape(-1).cpu().numpy())
+        self._written.append(values)
+        return symbols
+
+    def finish(self, decoded: Tensor) -> CodedLatents:
+        """What became of all symbols, `decoded` among it."""
+        return CodedLatents(self._sink.finish(), _crc(self._written, self._tile), decoded)
+
+
+class SymbolReader:
+    """Reads the symbols of a tile, in coding order, and checks them. Raises `FormatError` for damaged `data`."""
+
+    def __init__(self, tables: Tables, data: bytes, tile: int) -> None:
+        self._decoder, self._tile = SymbolDecoder(tables, data), tile
+        self._read: list[np.ndarray] = []
+
+    def get(self, indexes: Tensor) -> Tensor:
+        """One call's symbols, int32 of the shape and on the device of `indexes` (uint8)."""
+        values = self._decoder.decode(indexes.reshape(-1).cpu().numpy())
+        self._read.append(values)
+        return torch.from_numpy(values).to(indexes.device).view(indexes.shape)
+
+    def finish(self, crc: int) -> None:
+        """Raises `FormatError` unless these were all the symbols, and those that were written."""
+        self._decoder.finish()
+        if _crc(self._read, self._tile) != crc:
+            raise FormatError("the decoded symbols are not those that were written: their checksum differs")
+
+
 def encode_latents(
     prior: ExactPrior,
     sink: SymbolSink,
@@ -52,15 +92,7 @@ def encode_latents(
     `y` `[1, M, h, w]` (units of y) and `z` `[1, C_z, h/4, w/4]` (steps) are floats; `costs` (of `symbol_costs`) and
     `weight` `[1, M]` (of `error_weight`) decide how y is rounded; `level` `[1]`.
     """
-    written: list[np.ndarray] = []
-
-    def put(symbols: Tensor, indexes: Tensor) -> Tensor:
-        symbols = torch.where(indexes == SKIPPED, 0, symbols).int()
-        values = symbols.reshape(-1).cpu().numpy()
-        sink.encode(values, indexes.expand_as(symbols).reshape(-1).cpu().numpy())
-        written.append(values)
-        return symbols
-
+    writer = SymbolWriter(sink, tile)
     parts, weights = split_passes(y.double().permute(0, 2, 3, 1)), channel_parts(weight)
 
     def code(p: LatentPass) -> Tensor:
@@ -71,11 +103,10 @@ def encode_latents(
             lambda magnitude: costs[table, magnitude.long().clamp_max(CONSIDERED - 1)],
             weights[p.step],
         )
-        return put(symbols, p.indexes)
+        return writer.put(symbols, p.indexes)
 
-    z_hat = put(z.permute(0, 2, 3, 1).round().clamp(-Z_MAX, Z_MAX), prior.z_index(level))
-    decoded = prior.traverse(z_hat, level, code)
-    return CodedLatents(sink.finish(), _crc(written, tile), decoded)
+    z_hat = writer.put(z.permute(0, 2, 3, 1).round().clamp(-Z_MAX, Z_MAX), prior.z_index(level))
+    return writer.finish(prior.traverse(z_hat, level, code))
 
 
 def decode_latents(
@@ -91,21 +122,12 @@ def decode_latents(
 
     Raises `FormatError` when the bytes do not decode to the symbols that were written.
     """
-    decoder = SymbolDecoder(tables, data)
-    read: list[np.ndarray] = []
-
-    def get(indexes: Tensor) -> Tensor:
-        values = decoder.decode(indexes.reshape(-1).cpu().numpy())
-        read.append(values)
-        return torch.from_numpy(values).to(level.device).view(indexes.shape)
-
-    z_hat = get(prior.z_index(level).expand(1, *shape, -1))
+    reader = SymbolReader(tables, data, tile)
+    z_hat = reader.get(prior.z_index(level).expand(1, *shape, -1))
     if int(z_hat.abs().max()) > Z_MAX:
         raise FormatError("the coded data hold a hyper-latent that no encoder writes")
-    decoded = prior.traverse(z_hat, level, lambda p: get(p.indexes))
-    decoder.finish()
-    if _crc(read, tile) != crc:
-        raise FormatError("the decoded symbols are not those that were written: their checksum differs")
+    decoded = prior.traverse(z_hat, level, lambda p: reader.get(p.indexes))
+    reader.finish(crc)
     return decoded
 
 

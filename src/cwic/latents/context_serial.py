@@ -11,6 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+CONTEXT = 5
+"""Side of the square that the context looks at."""
+
+
+def seen_taps(kernel: int = CONTEXT) -> list[tuple[int, int]]:
+    """Row and column, in the square, of what is known when its centre is visited: all before it in raster order."""
+    return [divmod(tap, kernel) for tap in range(kernel * kernel // 2)]
+
+
+def entropy_parameter_widths(M: int) -> tuple[int, int, int, int]:
+    """Channels before, between and after the three 1x1 convolutions."""
+    return 4 * M, 10 * M // 3, 8 * M // 3, 2 * M
+
 
 class MaskedConv2d(nn.Conv2d):
     """A `kernel x kernel` convolution that sees the rows above and, in its own row, the columns to the left.
@@ -20,9 +33,9 @@ class MaskedConv2d(nn.Conv2d):
 
     mask: Tensor
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int = 5) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int = CONTEXT) -> None:
         super().__init__(in_channels, out_channels, kernel, padding=kernel // 2)
-        taps = torch.arange(kernel * kernel) < kernel * kernel // 2
+        taps = torch.arange(kernel * kernel) < len(seen_taps(kernel))
         self.register_buffer("mask", taps.to(self.weight.dtype).view(kernel, kernel), persistent=False)
         with torch.no_grad():
             self.weight.mul_(self.mask)
@@ -38,6 +51,14 @@ class GaussianParameters(NamedTuple):
     means_hat: Tensor
 
 
+class NoContext(nn.Module):
+    """Scales and means as h_s gives them: the first half of its output, and the second."""
+
+    def forward(self, y_hat: Tensor, hyper: Tensor) -> GaussianParameters:
+        """`hyper` `[B, 2 M, h, w]`; `y_hat` is not looked at."""
+        return GaussianParameters(*hyper.chunk(2, dim=1))
+
+
 class SerialContext(nn.Module):
     """The context and the networks after it.
 
@@ -51,7 +72,7 @@ class SerialContext(nn.Module):
 
     def __init__(self, M: int) -> None:
         super().__init__()
-        widths = (4 * M, 10 * M // 3, 8 * M // 3, 2 * M)
+        widths = entropy_parameter_widths(M)
         self.context_prediction = MaskedConv2d(M, 2 * M)
         self.entropy_parameters = nn.Sequential(
             nn.Conv2d(widths[0], widths[1], 1),

@@ -1,11 +1,14 @@
-"""The visiting order of the latents, written once for training, encoding and decoding.
+"""The visiting orders of the latents, written once for training, encoding and decoding.
 
-Positions fall into four spatial phases (p = 2 * (row mod 2) + column mod 2) and channels into four groups (g = channel
-mod 4). Pass k visits, at a position of phase p, the channels of group `p xor STEPS[k]`: after four passes every group
-has been visited everywhere, and from the second pass on each has decoded neighbours, the diagonal ones first
-(the quadtree partition of DCVC-DC, Li et al., CVPR 2023, section 3.3).
+The quadtree's, of the `cwic` family: positions fall into four spatial phases (p = 2 * (row mod 2) + column mod 2) and
+channels into four groups (g = channel mod 4). Pass k visits, at a position of phase p, the channels of group
+`p xor STEPS[k]`: after four passes every group has been visited everywhere, and from the second pass on each has
+decoded neighbours, the diagonal ones first (the quadtree partition of DCVC-DC, Li et al., CVPR 2023, section 3.3).
 
 *Phase layout* of a map `[B, h, w, C]` is `[B, h/2, w/2, 4, C]`. The symbols of a pass are coded in its raster order.
+
+The serial context's (`waves`): it sees, of a position, two rows above and two columns to the left, so that all
+positions on a steep diagonal are ready at the same time.
 """
 
 from __future__ import annotations
@@ -53,3 +56,15 @@ def channel_parts(vector: Tensor) -> list[Tensor]:
     """A vector per channel `[B, M]` arranged as `split_passes` arranges a map: four of `[B, 1, 1, 4, M/4]`."""
     grouped = vector.unflatten(-1, (-1, 4)).transpose(1, 2)
     return [grouped[:, groups(k)][:, None, None] for k in range(PASSES)]
+
+
+def waves(height: int, width: int) -> list[Tensor]:
+    """The positions of each wave, as raster indexes, by rising row: those with `column + 3 row` = 0, 1, 2, ...
+
+    Everything that a 5x5 context sees of a position, up to two columns to the right in the row above, is in an earlier
+    wave: `width + 3 (height - 1)` waves instead of `height * width` single positions.
+    """
+    rows = torch.arange(height)
+    when = torch.arange(width)[None, :] + 3 * rows[:, None]
+    order = when.flatten().argsort(stable=True)
+    return list(order.split(when.flatten().bincount().tolist()))

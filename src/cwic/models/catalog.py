@@ -1,8 +1,13 @@
-"""The models there are. Importing this loads neither torch nor numpy: `cwic info` needs names only."""
+"""The models there are. Importing this loads neither torch nor numpy: `cwic info` needs names only.
+
+A model is named by its row in `CATALOG`, by the path of a weight file, or, for weight files in the folders that the
+environment variable `CWIC_MODELS` lists, by the name of the file without its suffix.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import struct
 from functools import lru_cache
 from importlib import resources
@@ -10,18 +15,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from cwic.errors import ModelError
-from cwic.models.config import CwicConfig
+from cwic.models.config import CONFIGS, Cwam2024Config, CwicConfig, ModelConfig
 
 if TYPE_CHECKING:
-    from cwic.models.exported import ExportedModel
+    from cwic.models.families import CodingModel
 
 
 class CatalogRow(NamedTuple):
-    """A model in the package."""
+    """An architecture; `shipped` where its weights are in the package."""
 
     name: str
     description: str
-    config: CwicConfig
+    config: ModelConfig
+    shipped: bool
+
+
+class WeightFile(NamedTuple):
+    """What a weight file says of itself."""
+
+    model_id: bytes
+    config: ModelConfig
 
 
 class PartSummary(NamedTuple):
@@ -32,40 +45,55 @@ class PartSummary(NamedTuple):
     mac_per_pixel: float
 
 
+_PLAIN = Cwam2024Config(N=192, attention="none", feature_encoding=False, residual_attention=False, context="none")
 CATALOG = {
     row.name: row
-    for row in (CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig()),)
+    for row in (
+        CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True),
+        CatalogRow("cwam2024", "the published network (Mudgal & Liu, ISVC 2024)", Cwam2024Config(), False),
+        CatalogRow("mean-scale-hyperprior", "its plain ground: no attention, no context", _PLAIN, False),
+    )
 }
 DEFAULT = "cwic-s"
+SUFFIX = ".safetensors"
+FOLDERS_VARIABLE = "CWIC_MODELS"
 MAX_METADATA_BYTES = 1 << 20
 
 
+def names() -> list[str]:
+    """The models whose weights are at hand: those of the package, then those of the user's folders."""
+    shipped = [row.name for row in CATALOG.values() if row.shipped]
+    own = [file.stem for folder in _folders() for file in sorted(folder.glob("*" + SUFFIX))]
+    return list(dict.fromkeys([*shipped, *own]))
+
+
 def weights_path(name: str) -> Path:
-    """The weight file of a catalogued model. Raises `ModelError` for an unknown name."""
-    if name not in CATALOG:
-        raise ModelError(f"unknown model {name!r}; there are: {', '.join(sorted(CATALOG))}")
-    return Path(str(resources.files("cwic") / "weights" / f"{name}.safetensors"))
+    """The weight file of a model. Raises `ModelError` for an unknown name."""
+    if name.endswith(SUFFIX):
+        return Path(name)
+    if name in CATALOG and CATALOG[name].shipped:
+        return Path(str(resources.files("cwic") / "weights" / f"{name}{SUFFIX}"))
+    for folder in _folders():
+        if (folder / f"{name}{SUFFIX}").is_file():
+            return folder / f"{name}{SUFFIX}"
+    if name in CATALOG:
+        raise ModelError(f"there are no weights of {name} in the package: train it, or import a checkpoint")
+    raise ModelError(f"unknown model {name!r}; there are: {', '.join(names())}, and the paths of weight files")
 
 
-@lru_cache(maxsize=16)
+def describe(name: str) -> WeightFile:
+    """The id and the shape of a model. Raises `ModelError` if its weights are missing or malformed."""
+    return _described(*_version(weights_path(name)))
+
+
 def id_of(name: str) -> bytes:
-    """The id that files of a catalogued model carry. Raises `ModelError` if its weights are missing or malformed."""
-    path = weights_path(name)
-    try:
-        with path.open("rb") as file:
-            (size,) = struct.unpack("<Q", file.read(8))
-            if size > MAX_METADATA_BYTES:
-                raise ValueError("its header is too long")
-            return bytes.fromhex(json.loads(file.read(size))["__metadata__"]["model_id"])
-    except FileNotFoundError:
-        raise ModelError(f"the weight file {path} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
-        raise ModelError(f"the weight file {path} is malformed: {error}") from error
+    """The id that files of a model carry. Raises `ModelError` if its weights are missing or malformed."""
+    return describe(name).model_id
 
 
 def name_of(model_id: bytes) -> str | None:
-    """The catalogued model with this id, or None."""
-    for name in CATALOG:
+    """The model at hand that has this id, or None."""
+    for name in names():
         try:
             if id_of(name) == model_id:
                 return name
@@ -74,23 +102,48 @@ def name_of(model_id: bytes) -> str | None:
     return None
 
 
-def open_model(name: str = DEFAULT, device: str = "cpu") -> ExportedModel:
-    """A catalogued model, ready to code; loaded once per name and device. Raises `ModelError`."""
-    return _loaded(name, device)
-
-
-@lru_cache(maxsize=4)
-def _loaded(name: str, device: str) -> ExportedModel:
-    """Behind `open_model`, because a cache would take a default left out for another argument."""
-    path = weights_path(name)
-    from cwic.models.weights import load_weights
-
-    return load_weights(path).to(device)
+def open_model(name: str = DEFAULT, device: str = "cpu") -> CodingModel:
+    """A model, ready to code; loaded once per weight file and device. Raises `ModelError`."""
+    return _loaded(*_version(weights_path(name)), device)
 
 
 def summary(name: str) -> list[PartSummary]:
-    """Parameters and multiply-accumulates per pixel of each part of a model, the total last."""
-    weights_path(name)
+    """Parameters and multiply-accumulates per pixel of each part of a model, the total last. Raises `ModelError`."""
+    config = CATALOG[name].config if name in CATALOG else describe(name).config
     from cwic.models.cost import parts
 
-    return parts(CATALOG[name].config)
+    return parts(config)
+
+
+def _folders() -> list[Path]:
+    listed = os.environ.get(FOLDERS_VARIABLE, "")
+    return [Path(folder) for folder in listed.split(os.pathsep) if folder]
+
+
+def _version(path: Path) -> tuple[Path, int]:
+    """A weight file and when it changed: what is kept of it in memory is good for that version."""
+    try:
+        return path, path.stat().st_mtime_ns
+    except OSError:
+        raise ModelError(f"the weight file {path} is missing") from None
+
+
+@lru_cache(maxsize=16)
+def _described(path: Path, _: int) -> WeightFile:
+    try:
+        with path.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            if size > MAX_METADATA_BYTES:
+                raise ValueError("its header is too long")
+            metadata = json.loads(file.read(size))["__metadata__"]
+        config = CONFIGS[metadata.get("family", CwicConfig.family)](**json.loads(metadata["config"]))
+        return WeightFile(bytes.fromhex(metadata["model_id"]), config)
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        raise ModelError(f"the weight file {path} is malformed: {error}") from error
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path, _: int, device: str) -> CodingModel:
+    from cwic.models.weights import load_weights
+
+    return load_weights(path).to(device)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 Attention = Literal["cross-window", "window", "none"]
+Context = Literal["serial", "none"]
 
 
 @dataclass(frozen=True)
 class CwicConfig:
     """Widths and depths of a `cwic` model. Defaults are those of `cwic-s`."""
+
+    family: ClassVar[str] = "cwic"
+    variable_rate: ClassVar[bool] = True
+    """Whether one model has all qualities, 0-100."""
 
     M: int = 320
     """Latent channels at 1/16; a multiple of 4."""
@@ -40,7 +45,14 @@ class CwicConfig:
 
 @dataclass(frozen=True)
 class Cwam2024Config:
-    """The published network (Mudgal & Liu, ISVC 2024) and its ablations. Defaults are those of the released code."""
+    """The published network (Mudgal & Liu, ISVC 2024) and its ablations. Defaults are those of the released code.
+
+    With every switch off it is a mean-scale hyperprior (Minnen et al., NeurIPS 2018, without its context) of 5x5
+    convolutions and GDN, with the hyper transforms of Cheng et al. (CVPR 2020).
+    """
+
+    family: ClassVar[str] = "cwam2024"
+    variable_rate: ClassVar[bool] = False
 
     N: int = 320
     """Channels of every transform, and of y and z; a multiple of the 8 attention heads."""
@@ -48,9 +60,19 @@ class Cwam2024Config:
     """What is at the head of each CWAM's gate; `window` attends to the window alone, `none` leaves the modules out."""
     feature_encoding: bool = True
     """Whether the dense-block module stands before g_a and after g_s."""
+    residual_attention: bool = True
+    """Whether a residual attention block ends g_a and begins g_s."""
+    context: Context = "serial"
+    """Whether the hyperprior's scales and means are refined from the latents before, or used as they are."""
 
     def __post_init__(self) -> None:
         if self.N < 8 or self.N % 8:
             raise ValueError(f"N must be a multiple of the 8 attention heads, not {self.N}")
         if self.attention not in get_args(Attention):
             raise ValueError(f"attention is one of {', '.join(get_args(Attention))}, not {self.attention!r}")
+        if self.context not in get_args(Context):
+            raise ValueError(f"context is one of {', '.join(get_args(Context))}, not {self.context!r}")
+
+
+ModelConfig = CwicConfig | Cwam2024Config
+CONFIGS: dict[str, type[ModelConfig]] = {config.family: config for config in (CwicConfig, Cwam2024Config)}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cwic.latents import gaussian
-from cwic.latents.context_serial import SerialContext
+from cwic.latents.context_serial import NoContext, SerialContext
 from cwic.latents.factorized import EntropyBottleneck
 from cwic.latents.quantize import add_uniform_noise
 from cwic.models.config import Cwam2024Config
@@ -60,7 +60,7 @@ class Cwam2024Model(nn.Module):
         self.h_a = hyper_analysis(config.N)
         self.h_s = hyper_synthesis(config.N)
         self.entropy_bottleneck = EntropyBottleneck(config.N)
-        self.context = SerialContext(config.N)
+        self.context = SerialContext(config.N) if config.context == "serial" else NoContext()
 
     def forward(self, x: Tensor) -> ModelOutput:
         """`x` `[B, 3, H, W]` in [0, 1]. Raises `ValueError` unless H and W are multiples of 64."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
@@ -26,6 +24,8 @@ class ExportedModel(nn.Module):
     """The coding side of a model, for inference. g_a and h_a choose symbols; `prior` and `tables` decide bytes."""
 
     costs: Tensor
+    half_precision = True
+    """The transforms are stored in half precision, which costs nothing that can be measured."""
 
     def __init__(self, config: CwicConfig, tables: Tables) -> None:
         super().__init__()
@@ -74,13 +74,6 @@ class ExportedModel(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.prior.exp2_table.device
-
-    def exact_tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Everything that decides a byte, by name: what the model id is computed from."""
-        for name, tensor in sorted(self.prior.state_dict().items()):
-            yield f"prior.{name}", tensor
-        for name, array in sorted(self.tables.to_arrays().items()):
-            yield f"tables.{name}", torch.from_numpy(array.copy())
 
 
 def export(model: CwicModel) -> ExportedModel:

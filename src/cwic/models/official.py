@@ -7,12 +7,13 @@ import re
 import zipfile
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from cwic.errors import ModelError
+from cwic.latents.context_serial import SerialContext
 from cwic.models.config import Cwam2024Config
 from cwic.models.cwam2024 import Cwam2024Model
 
@@ -66,7 +67,7 @@ def load_official(path: str | PathLike[str]) -> Cwam2024Model:
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(state[published_name(name)])
-        context = model.context.context_prediction
+        context = cast(SerialContext, model.context).context_prediction
         context.weight.mul_(context.mask)
     return model.eval()
 

@@ -30,6 +30,10 @@ def _cwam(config: Cwam2024Config, window: int) -> nn.Module:
     return CrossWindowAttentionModule(config.N, window, shift=window // 2, cross=cross)
 
 
+def _residual_attention(config: Cwam2024Config) -> nn.Module:
+    return ResidualAttention(config.N) if config.residual_attention else nn.Identity()
+
+
 def _feature_encoding(config: Cwam2024Config) -> nn.Module:
     return FeatureEncoding() if config.feature_encoding else nn.Identity()
 
@@ -62,10 +66,16 @@ class Cwam2024Analysis(nn.Module):
             _down(N, N),
             _cwam(config, window=4),
         )
-        self.attention = ResidualAttention(N)
+        self.attention = _residual_attention(config)
+
+    def stages(self) -> list[nn.Module]:
+        """What `forward` runs, one after another."""
+        return [self.feature_encoding, *self.layers, self.attention]
 
     def forward(self, x: Tensor) -> Tensor:
-        return cast(Tensor, self.attention(self.layers(self.feature_encoding(x))))
+        for stage in self.stages():
+            x = stage(x)
+        return x
 
 
 class Cwam2024Synthesis(nn.Module):
@@ -84,7 +94,7 @@ class Cwam2024Synthesis(nn.Module):
     def __init__(self, config: Cwam2024Config) -> None:
         super().__init__()
         N = config.N
-        self.attention = ResidualAttention(N)
+        self.attention = _residual_attention(config)
         self.layers = nn.Sequential(
             _cwam(config, window=4),
             _up(N, N),
