@@ -52,13 +52,21 @@ def test_unknown_name_lists_the_known_ones() -> None:
         open_codec("gif")
 
 
-def test_a_weight_file_is_called_as_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "id_of", lambda name: b"abcd")
-    codec = open_codec("runs/7/mine.safetensors")
+def test_a_weight_file_is_called_as_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(catalog.weights_path("cwic-s").read_bytes())
+    codec = open_codec(str(file))
     assert codec.name == "mine"
-    assert codec.description.endswith("model mine (61626364)")
+    assert codec.description.endswith(f"model mine ({catalog.id_of('cwic-s').hex()})")
+    monkeypatch.setenv("CWIC_MODELS", str(tmp_path))
+    assert open_codec("mine").description == codec.description
 
 
 def test_a_weight_file_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match="is missing"):
         open_codec(str(tmp_path / "none.safetensors"))
+
+
+def test_an_architecture_without_weights() -> None:
+    with pytest.raises(ModelError, match="no weights of cwam2024"):
+        open_codec("cwam2024")

@@ -68,8 +68,8 @@ def open_codec(name: str) -> Codec:
     """A codec, ready to work.
 
     Args:
-        name: a model of the catalogue, one of PEERS, the path of a `.safetensors` weight file, or the path of a
-            `.toml` file that describes a program.
+        name: a model that `cwic models list` shows, one of PEERS, the path of a `.safetensors` weight file, or the
+            path of a `.toml` file that describes a program.
 
     Raises:
         InputError: there is no such codec, or what it needs is not installed.
@@ -80,11 +80,11 @@ def open_codec(name: str) -> Codec:
         command = read_command_codec(path)
         command.ready()
         return command
-    if name in catalog.CATALOG or path.suffix == ".safetensors":
-        catalog.id_of(name)
-        return CwicCodec(path.stem if path.suffix == ".safetensors" else name, name)
+    if name in catalog.CATALOG or name in catalog.names() or path.suffix == catalog.SUFFIX:
+        catalog.describe(name)
+        return CwicCodec(path.stem if path.suffix == catalog.SUFFIX else name, name)
     if name not in PEERS:
-        known = ", ".join([*catalog.CATALOG, *PEERS])
+        known = ", ".join([*catalog.names(), *PEERS])
         raise InputError(f"unknown codec {name!r}; there are: {known}, and files: WEIGHTS.safetensors, PROGRAM.toml")
     PEERS[name].ready()
     return PEERS[name]
