@@ -33,6 +33,18 @@ CURVES_OF = (
     *(f"kodak/{name}" for name in ("cwic-s", "jpeg", "jpeg2000", "webp", "jpegxl", "heic-psnr", "avif-psnr")),
     *(f"kodak/published/{name}" for name in ("bpg", "vtm", "cwam2024")),
 )
+CARD_SECTION = """## Rate and distortion on Kodak
+
+Means over the 24 pictures, real file bytes, PSNR on 8-bit RGB (`docs/test-conditions.md`):
+
+<!-- rd-points: written by make results -->
+<!-- end of rd-points -->
+
+BD-rate (Akima; negative means fewer bits than the other codec):
+
+<!-- bd-rates: written by make results -->
+<!-- end of bd-rates -->
+"""
 
 
 class Peer(NamedTuple):
@@ -93,13 +105,18 @@ def with_block(text: str, name: str, content: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
 
 
+def with_section(card: str) -> str:
+    """A model card with the blocks for its figures, which a card straight from `cwic export` lacks."""
+    return card if "<!-- rd-points: " in card else f"{card.rstrip()}\n\n{CARD_SECTION}"
+
+
 def documents() -> dict[Path, str]:
     """The documents that quote results, as they should be."""
     readme = ROOT / "README.md"
     texts = {readme: with_block(readme.read_text("utf-8"), "bd-rates", bd_table(MODELS[0]))}
     for model in MODELS:
         card = ROOT / "src" / "cwic" / "weights" / f"{model}.md"
-        text = with_block(card.read_text("utf-8"), "rd-points", rd_table(model))
+        text = with_block(with_section(card.read_text("utf-8")), "rd-points", rd_table(model))
         texts[card] = with_block(text, "bd-rates", bd_table(model))
     return texts
 

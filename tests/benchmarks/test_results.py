@@ -73,6 +73,14 @@ def test_a_block_is_replaced_and_nothing_else(results: ModuleType) -> None:
         results.with_block(text, "z", "new")
 
 
+def test_a_fresh_model_card_gets_its_blocks(results: ModuleType) -> None:
+    card = results.with_section("# mine\n")
+    assert card.startswith("# mine\n\n## Rate and distortion on Kodak\n")
+    assert results.with_section(card) == card
+    for name in ("rd-points", "bd-rates"):
+        assert "| 1 |" in results.with_block(card, name, "| 1 |")
+
+
 def test_the_figures_are_of_the_model_in_the_package() -> None:
     """Fails after new weights until they are measured."""
     description = json.loads((ROOT / "results" / "kodak" / "cwic-s.json").read_text())["description"]
