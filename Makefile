@@ -9,10 +9,10 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench results clean
+.PHONY: help demo test check bench results bench-train ablation train-demo clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # torch comes first and alone, so that pip settles on the build that the machine offers (a CPU build where one
 # is at hand) before anything that depends on it is resolved. The stamp makes every later run work offline.
@@ -38,6 +38,25 @@ bench: $(READY) ## encode and decode times beside AVIF
 
 results: $(READY) ## measure what changed, with CWIC_DATA=FOLDER of kodak/ and val/; write README's tables and curves
 	$(BIN)/python benchmarks/results.py
+
+bench-train: $(READY) ## patches a second in training, and what the loop adds to the passes
+	$(BIN)/python benchmarks/train.py
+
+# DATA: photographs to train on (the default is fetched). VALIDATION and KODAK: to report on.
+DATA ?= data/clic
+VALIDATION ?= data/kodak
+KODAK ?= data/kodak
+
+data/clic data/kodak: | $(READY)
+	$(BIN)/cwic data $(@F) --to $@
+
+ablation: $(READY) | $(DATA) $(VALIDATION) $(KODAK) ## train the published network and its ablations, and table them; hours
+	$(BIN)/python benchmarks/ablation.py --data $(DATA) --validation $(VALIDATION) --kodak $(KODAK) --runs runs/ablation
+
+train-demo: $(READY) | $(DATA) ## 30 minutes of training from nothing to a weight file, on two cores
+	$(BIN)/cwic train recipes/cwic-s.toml --data $(DATA) --run runs/demo --time-budget 22m --processes 2
+	$(BIN)/cwic train recipes/cwic-s-finish.toml --data $(DATA) --run runs/demo-finish --time-budget 5m --processes 2 \
+	  --resume runs/demo/final.ckpt --export runs/demo.safetensors
 
 clean: ## remove the environment, caches and outputs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist examples/output

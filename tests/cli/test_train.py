@@ -49,12 +49,13 @@ def test_training_writes_a_checkpoint_and_names_it(
 ) -> None:
     import cwic.training.export
     import cwic.training.loop
+    from cwic.training.loop import Outcome
 
     seen: dict[str, Any] = {}
 
-    def fake_train(recipe: Any, data: Path, run: Path, budget: float, **options: Any) -> Path:
+    def fake_train(recipe: Any, data: Path, run: Path, budget: float, **options: Any) -> Outcome:
         seen.update(options, recipe=recipe, data=data, budget=budget)
-        return run / "final.ckpt"
+        return Outcome(run / "final.ckpt", True)
 
     monkeypatch.setattr(cwic.training.loop, "train", fake_train)
     monkeypatch.setattr(cwic.training.export, "export_checkpoint", lambda *_: "0badc0de")
@@ -77,3 +78,25 @@ def test_training_writes_a_checkpoint_and_names_it(
     assert seen["recipe"].batch == 3
     assert (seen["data"], seen["budget"], seen["devices"]) == (tmp_path, 120, 2)
     assert all(word in answer.out.decode() for word in ("final.ckpt", "w.safetensors", "0badc0de"))
+
+
+def test_a_run_that_is_stopped_says_how_to_go_on(
+    run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cwic.training.loop
+    from cwic.training.loop import Outcome
+
+    seen: dict[str, Any] = {}
+
+    def fake_train(recipe: Any, data: Path, run: Path, budget: float, **options: Any) -> Outcome:
+        seen.update(options)
+        return Outcome(run / "latest.ckpt", False)
+
+    monkeypatch.setattr(cwic.training.loop, "train", fake_train)
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("")
+    answer = run_cwic("train", recipe, "--data", tmp_path, "--run", "out", "--device", "cpu", "--export", "w")
+    assert answer.code == 130
+    assert "--resume out" in answer.out.decode()
+    assert seen["accelerator"] == "cpu"
+    assert run_cwic("train", recipe, "--data", tmp_path, "--device", "tpu").code == 2

@@ -1,24 +1,16 @@
 from __future__ import annotations
 
-import importlib.util
 import re
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 import torch
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "plug_in.py"
-
 
 @pytest.fixture
-def plug_in() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("plug_in", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def plug_in(load_example: Callable[[str], ModuleType]) -> ModuleType:
+    return load_example("plug_in")
 
 
 def test_the_classifier_learns(plug_in: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:

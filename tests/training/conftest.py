@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cwic.models.config import CwicConfig
+from cwic.models.config import Cwam2024Config, CwicConfig
 from cwic.training.recipe import Recipe
 
 
@@ -17,6 +17,14 @@ from cwic.training.recipe import Recipe
 def recipe(small: CwicConfig) -> Recipe:
     """Of a model with every part, that learns in milliseconds a step."""
     return Recipe(name="tiny", model=small, crop=64, batch=1, warmup_steps=2)
+
+
+@pytest.fixture
+def paper_recipe() -> Recipe:
+    """Of the published network with all its parts, as narrow as it can be."""
+    return Recipe(
+        name="paper", family="cwam2024", model=Cwam2024Config(8), lmbda=0.013, crop=64, batch=1, warmup_steps=2
+    )
 
 
 def _photograph(seed: int, width: int, height: int) -> Image.Image:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from cwic.errors import InputError
-from cwic.training.data import PictureFolder
+from cwic.training.data import PictureFolder, open_pictures
 
 
 def test_grey_is_colour_broken_is_listed_and_small_is_counted(folder: Path) -> None:
@@ -60,3 +60,22 @@ def test_crops_come_flipped_transposed_and_from_large_pictures_more_often(tmp_pa
 def test_a_folder_without_a_usable_picture_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="at least 1000 pixels"):
         PictureFolder(folder, 1000)
+
+
+def test_crops_can_come_from_larger_squares_scaled_down(tmp_path: Path) -> None:
+    ramp = np.zeros((256, 256, 3), np.uint8)
+    ramp[...] = np.arange(256)[:, None]
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+    pictures = PictureFolder(tmp_path, 64)
+    crops = pictures.crops(200, 64, np.random.default_rng(0), downscale=8.0)
+    assert crops.shape == (200, 3, 64, 64)
+    heights = 255 * (crops.amax(dim=(1, 2, 3)) - crops.amin(dim=(1, 2, 3)))
+    assert heights.min() < 80
+    assert heights.max() > 240  # as far as the picture goes
+    assert 0 <= crops.min() <= crops.max() <= 1
+    plain = pictures.crops(3, 64, np.random.default_rng(0))
+    assert torch.equal(plain, pictures.crops(3, 64, np.random.default_rng(0), downscale=1.0))
+
+
+def test_a_folder_is_opened_as_what_it_holds(folder: Path) -> None:
+    assert isinstance(open_pictures(folder, 64, 0, 1, "cpu"), PictureFolder)

@@ -36,7 +36,11 @@ def test_the_averaged_weights_become_a_fitted_weight_file(
     assert model.prior.networks.z_log2_scale.value.any()
     coded = model.encode(torch.rand(1, 3, 64, 64), 300)
     assert torch.equal(model.decode_latents(coded.data, coded.crc, 64, 64, 300), coded.decoded)
-    assert export.export_checkpoint(checkpoint, output, recipe, folder) == name
+    (folder / "broken.png").unlink()
+    assert export.export_checkpoint(checkpoint, output, recipe, folder, folder / "inner") == name
+    card = output.with_suffix(".md").read_text()
+    assert f"`{name}`" in card
+    assert "| q60 |" in card
 
 
 def test_a_checkpoint_of_something_else_is_refused(

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +16,7 @@ import torch
 
 from cwic.errors import InputError
 from cwic.models.model import CwicModel
-from cwic.training import loop
+from cwic.training import learner, loop
 from cwic.training.checkpoint import load_checkpoint
 from cwic.training.recipe import Recipe
 
@@ -31,17 +36,19 @@ def weights(state: dict, key: str = "model") -> dict[str, torch.Tensor]:
 def test_a_run_learns_reports_and_leaves_its_checkpoints(
     recipe: Recipe, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    final = loop.train(recipe, folder, tmp_path / "run", 6, accelerator="cpu")
+    final, finished = loop.train(recipe, folder, tmp_path / "run", 6, accelerator="cpu")
     out, err = capsys.readouterr()
     assert final == tmp_path / "run" / "final.ckpt"
-    assert sorted(p.name for p in final.parent.iterdir()) == ["final.ckpt", "undecayed.ckpt"]
+    assert finished
+    names = ["final.ckpt", "metrics.jsonl", "record.json", "undecayed.ckpt"]
+    assert sorted(p.name for p in final.parent.iterdir()) == names
     lines = re.findall(r"step (\d+) .* loss ([-\d.]+)  J ([-\d.]+)  bpp ([\d.]+)  psnr ([\d.]+) .* skipped 0", out)
     assert [int(line[0]) for line in lines] == [1, 2, 3, 4, 5, 6]
     assert "broken.png" in err
     assert "3 pictures, 1 more too small" in err
 
     state, undecayed = load_checkpoint(final), load_checkpoint(tmp_path / "run" / "undecayed.ckpt")
-    assert (state["step"], undecayed["step"]) == (6, 5)
+    assert (state["progress"]["step"], undecayed["progress"]["step"]) == (6, 5)
     start = CwicModel(recipe.model).state_dict()
     for key in ("model", "average"):
         model = CwicModel(recipe.model)
@@ -54,7 +61,9 @@ def test_a_run_learns_reports_and_leaves_its_checkpoints(
 def test_the_seed_decides_the_run(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
     runs = [
         weights(
-            load_checkpoint(loop.train(replace(recipe, seed=seed), folder, tmp_path / str(i), 2, accelerator="cpu"))
+            load_checkpoint(
+                loop.train(replace(recipe, seed=seed), folder, tmp_path / str(i), 2, accelerator="cpu").checkpoint
+            )
         )
         for i, seed in enumerate((1, 1, 2))
     ]
@@ -64,15 +73,17 @@ def test_the_seed_decides_the_run(recipe: Recipe, folder: Path, tmp_path: Path) 
 
 
 def test_a_run_resumes_where_the_last_one_stopped(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
-    first = loop.train(recipe, folder, tmp_path / "first", 3, accelerator="cpu")
-    still = loop.train(recipe, folder, tmp_path / "still", 0, resume=first, accelerator="cpu")
+    first = loop.train(recipe, folder, tmp_path / "first", 3, accelerator="cpu").checkpoint
+    still = loop.train(recipe, folder, tmp_path / "still", 0, resume=first, accelerator="cpu").checkpoint
     before, after = load_checkpoint(first), load_checkpoint(still)
     for key in ("model", "average"):
         assert all(torch.equal(tensor, after[key][name]) for name, tensor in before[key].items())
     momenta = [state["optimisers"][0]["state"][0]["momentum_buffer"] for state in (before, after)]
     assert momenta[0].any()
     assert torch.equal(*momenta)
-    further = load_checkpoint(loop.train(recipe, folder, tmp_path / "more", 2, resume=first, accelerator="cpu"))
+    further = load_checkpoint(
+        loop.train(recipe, folder, tmp_path / "more", 2, resume=first, accelerator="cpu").checkpoint
+    )
     name = "g_s.blocks.0.expand.weight"
     change = (further["model"][name] - before["model"][name]).abs().max()
     assert 0 < change < 0.1
@@ -80,11 +91,57 @@ def test_a_run_resumes_where_the_last_one_stopped(recipe: Recipe, folder: Path, 
     assert torch.equal(further["model"]["g_a.y_scale"], before["model"]["g_a.y_scale"])
 
 
+def test_a_run_that_is_told_to_stop_ends_where_an_unbroken_one_ends(
+    recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(recipe, steps=6, decay_share=0.5)
+    whole = loop.train(recipe, folder, tmp_path / "whole", 1000, accelerator="cpu")
+    real = learner.Learner.step
+
+    def step(self: learner.Learner, done: float) -> None:
+        real(self, done)
+        if self.progress.step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(learner.Learner, "step", step)
+    run = tmp_path / "run"
+    stopped = loop.train(recipe, folder, run, 1000, accelerator="cpu")
+    assert stopped == (run / "latest.ckpt", False)
+    monkeypatch.undo()
+    finished = loop.train(recipe, folder, run, 1000, resume=run, accelerator="cpu")
+    assert finished == (run / "final.ckpt", True)
+    first, second = load_checkpoint(whole.checkpoint), load_checkpoint(finished.checkpoint)
+    for key in ("model", "average"):
+        assert all(torch.equal(tensor, second[key][name]) for name, tensor in first[key].items())
+    assert load_checkpoint(run / "undecayed.ckpt")["progress"]["step"] == 4
+    assert len(json.loads((run / "record.json").read_text())["starts"]) == 2
+
+
+def test_a_run_of_steps_stops_at_its_budget_and_goes_on(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    recipe = replace(recipe, steps=4)
+    assert loop.train(recipe, folder, tmp_path, 2, accelerator="cpu") == (tmp_path / "latest.ckpt", False)
+    # The budget counts what was used before.
+    assert not loop.train(recipe, folder, tmp_path, 3, resume=tmp_path, accelerator="cpu").finished
+    assert loop.train(recipe, folder, tmp_path, 9, resume=tmp_path, accelerator="cpu").finished
+    assert load_checkpoint(tmp_path / "final.ckpt")["progress"]["step"] == 4
+
+
+def test_the_papers_network_trains_in_the_same_loop(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "broken.png").unlink()
+    final = loop.train(paper_recipe, folder, tmp_path, 2, validation=folder / "inner", accelerator="cpu").checkpoint
+    assert re.search(r"^step 2  lmbda 0.013: [\d.]+ bpp", capsys.readouterr().out, re.MULTILINE)
+    state = load_checkpoint(final)
+    assert state["progress"]["step"] == 2
+    assert all(tensor.isfinite().all() for tensor in weights(state).values())
+
+
 def test_hard_rounding_teaches_the_decoders_side_alone(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
-    first = loop.train(recipe, folder, tmp_path / "first", 1, accelerator="cpu")
+    first = loop.train(recipe, folder, tmp_path / "first", 1, accelerator="cpu").checkpoint
     tuned = loop.train(
         replace(recipe, hard_rounding=True), folder, tmp_path / "tuned", 3, resume=first, accelerator="cpu"
-    )
+    ).checkpoint
     before, after = load_checkpoint(first)["average"], load_checkpoint(tuned)["model"]
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert not {name for name in changed if name.startswith(("g_a.", "prior.h_a.", "prior.exact.log2_gain"))}
@@ -94,14 +151,14 @@ def test_hard_rounding_teaches_the_decoders_side_alone(recipe: Recipe, folder: P
 def test_a_step_that_is_not_finite_is_skipped_and_counted(
     recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real, calls = loop.rate_distortion, itertools.count()
+    real, calls = learner.rate_distortion, itertools.count()
 
     def second_is_bad(*arguments: object) -> object:
         result = real(*arguments)
         return result._replace(loss=result.loss * float("nan")) if next(calls) == 1 else result
 
-    monkeypatch.setattr(loop, "rate_distortion", second_is_bad)
-    state = load_checkpoint(loop.train(recipe, folder, tmp_path / "run", 3, accelerator="cpu"))
+    monkeypatch.setattr(learner, "rate_distortion", second_is_bad)
+    state = load_checkpoint(loop.train(recipe, folder, tmp_path / "run", 3, accelerator="cpu").checkpoint)
     assert all(tensor.isfinite().all() for tensor in weights(state).values())
     assert re.findall(r"skipped (\d)", capsys.readouterr().out) == ["0", "1", "1"]
 
@@ -113,12 +170,19 @@ def test_validation_is_said_along_the_way_and_at_the_end(
     loop.train(recipe, folder, tmp_path / "run", 3, validation=folder / "inner", validate_every=1.5, accelerator="cpu")
     out = capsys.readouterr().out
     assert re.search(r"^step 2  q20: [\d.]+ bpp", out, re.MULTILINE)
-    assert re.search(r"^final  q20: [\d.]+ bpp", out, re.MULTILINE)
-    assert load_checkpoint(tmp_path / "run" / "latest.ckpt")["step"] == 2
+    assert re.search(r"^step 3  q20: [\d.]+ bpp", out, re.MULTILINE)
 
 
 def test_a_checkpoint_of_another_model_is_refused(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
-    first = loop.train(recipe, folder, tmp_path / "first", 0, accelerator="cpu")
+    first = loop.train(recipe, folder, tmp_path / "first", 0, accelerator="cpu").checkpoint
     wider = replace(recipe, model=replace(recipe.model, M=32))
     with pytest.raises(InputError, match=r"final\.ckpt"):
         loop.train(wider, folder, tmp_path / "second", 1, resume=first, accelerator="cpu")
+
+
+def test_the_loop_needs_no_package_of_the_codec_or_of_the_command_line() -> None:
+    absent = ("constriction", "typer", "webdataset", "tensorboard", "pytorch_optimizer")
+    script = f"import sys; sys.modules.update(dict.fromkeys({absent})); import cwic.training.loop"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    answer = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from cwic.latents.prior import lmbda_of
 from cwic.models.model import ModelOutput
 from cwic.training.loss import rate_distortion
 
@@ -13,9 +12,8 @@ def test_the_loss_is_lambda_255_squared_mse_plus_bpp(balance: float) -> None:
     x = torch.rand(2, 3, 8, 16)
     offset = torch.tensor([0.1, -0.02])
     output = ModelOutput(x + offset[:, None, None, None], torch.tensor([100.0, 20.0]), torch.tensor([28.0, 12.0]))
-    level = torch.tensor([200, 900])
-    result = rate_distortion(output, x, level, balance)
-    lmbda = lmbda_of(level)
+    lmbda = torch.tensor([0.0026, 0.106])
+    result = rate_distortion(output, x, lmbda, balance)
     torch.testing.assert_close(result.bpp, torch.tensor([1.0, 0.25]))
     torch.testing.assert_close(result.mse, offset**2, rtol=1e-4, atol=1e-8)
     torch.testing.assert_close(result.cost, lmbda * 255**2 * result.mse + result.bpp)
@@ -28,6 +26,6 @@ def test_gradients_flow_from_the_loss_to_picture_and_bits() -> None:
         torch.ones(1, requires_grad=True),
         torch.ones(1, requires_grad=True),
     ]
-    rate_distortion(ModelOutput(*leaves), torch.zeros(1, 3, 4, 4), torch.tensor([500])).loss.backward()
+    rate_distortion(ModelOutput(*leaves), torch.zeros(1, 3, 4, 4), torch.tensor([0.013])).loss.backward()
     assert all(leaf.grad.abs().min() > 0 for leaf in leaves)
     assert leaves[1].grad.item() == pytest.approx(1 / 16)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from cwic.models.config import Cwam2024Config
+from cwic.models.cwam2024 import Cwam2024Model
 from cwic.models.model import CwicModel
 from cwic.training.optim import Optimisers
 from cwic.training.recipe import Recipe
@@ -16,7 +19,7 @@ def model(recipe: Recipe) -> CwicModel:
     return CwicModel(recipe.model)
 
 
-def learn(model: CwicModel, optimisers: Optimisers, scale: float = 1.0) -> dict[str, torch.Tensor]:
+def learn(model: nn.Module, optimisers: Optimisers, scale: float = 1.0) -> dict[str, torch.Tensor]:
     """How far one step with random gradients moves each parameter."""
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     for parameter in model.parameters():
@@ -77,6 +80,17 @@ def test_rates_scale_together(model: CwicModel, recipe: Recipe) -> None:
     assert 0 < moved.max() < 0.5 * recipe.adam_lr
 
 
+@pytest.mark.parametrize("name", ["adamw", "soap"])
+def test_another_optimiser_takes_the_matrices(paper_recipe: Recipe, name: str) -> None:
+    if name == "soap":
+        pytest.importorskip("pytorch_optimizer")
+    model = Cwam2024Model(Cwam2024Config(8, attention="none", feature_encoding=False))
+    optimisers = Optimisers(model, replace(paper_recipe, optimiser=name, muon_lr=0.0))
+    learn(model, optimisers)
+    moved = learn(model, optimisers)  # SOAP's first step only looks
+    assert 0 < moved["g_a.layers.2.weight"].abs().max() < 0.05
+
+
 def test_a_frozen_parameter_stays(model: CwicModel, recipe: Recipe) -> None:
     model.g_a.requires_grad_(False)
     moved = learn(model, Optimisers(model, recipe))
@@ -104,3 +118,48 @@ def test_views_follow_the_model_they_were_made_of(model: CwicModel, recipe: Reci
         nn.init.zeros_(model.g_a.blocks[0].expand.weight)
     moved = learn(model, optimisers)["g_a.blocks.0.expand.weight"]
     torch.testing.assert_close(model.g_a.blocks[0].expand.weight.detach(), moved)
+
+
+def test_gradients_are_limited_and_those_that_are_not_finite_are_none(model: CwicModel, recipe: Recipe) -> None:
+    optimisers = Optimisers(model, recipe)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    assert optimisers.limit(2.0)
+    norm = nn.utils.get_total_norm([p.grad for p in model.parameters()])
+    assert norm == pytest.approx(2.0, rel=1e-3)
+    assert optimisers.limit(5.0)
+    assert nn.utils.get_total_norm([p.grad for p in model.parameters()]) == pytest.approx(2.0, rel=1e-3)
+    optimisers.parameters[3].grad.flatten()[0] = float("nan")
+    assert not optimisers.limit(2.0)
+    assert not any(p.grad.any() for p in model.parameters())
+
+
+def test_quantiles_are_apart(paper_recipe: Recipe) -> None:
+    model = Cwam2024Model(paper_recipe.model)
+    optimisers = Optimisers(model, paper_recipe)
+    assert [q.shape for q in optimisers.quantiles] == [(8, 1, 3)]
+    assert len(optimisers.parameters) == len(list(model.parameters())) - 1
+    optimisers.scale_rates(0.0)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimisers.step()
+    moved = {
+        name: (p - before[name]).abs().max().item() for name, p in model.named_parameters() if (p != before[name]).any()
+    }
+    assert list(moved) == ["entropy_bottleneck.quantiles"]
+    assert moved["entropy_bottleneck.quantiles"] == pytest.approx(1e-3, rel=0.01)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_the_layout_of_a_weight_does_not_change_its_step(paper_recipe: Recipe) -> None:
+    torch.manual_seed(0)
+    first = Cwam2024Model(paper_recipe.model)
+    second = copy.deepcopy(first).to(memory_format=torch.channels_last)
+    for model in (first, second):
+        torch.manual_seed(1)
+        for parameter in model.parameters():
+            parameter.grad = torch.randn(parameter.shape)
+        Optimisers(model, paper_recipe).step()
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert (one - other).norm() < 1e-2 * paper_recipe.muon_lr * one.numel() ** 0.5

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from cwic.errors import InputError
 from cwic.models.catalog import CATALOG
+from cwic.models.config import Cwam2024Config
+from cwic.models.cost import parts
 from cwic.training.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +49,14 @@ def test_numbers_names_and_the_model_are_read(tmp_path: Path) -> None:
         ("batch = ", "cannot read the recipe"),
         ("[model]\nM = 6", "multiple of the 4 channel groups"),
         ("model = 3", "model"),
+        ('optimiser = "adam"', "unknown optimiser 'adam'; there are: muon, soap, adamw"),
+        ("downscale = 0.5", "downscale must be at least 1"),
+        ('family = "cwix"', "unknown family 'cwix' in the recipe; there are: cwic, cwam2024"),
+        ('family = "cwam2024"', "needs a lmbda above 0"),
+        ('family = "cwam2024"\nlmbda = 0.01\nhard_rounding = true', "has no hard_rounding"),
+        ("lmbda = 0.01", "leave lmbda out"),
+        ('family = "cwam2024"\nlmbda = 0.01\n[model]\nM = 8', r"unknown key model\.M"),
+        ('family = "cwam2024"\nlmbda = 0.01\n[model]\nattention = "all"', "attention is one of"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -62,8 +72,31 @@ def test_missing_and_binary_files_are_refused(tmp_path: Path) -> None:
         load_recipe(tmp_path / "binary.toml")
 
 
+def test_the_ablations_differ_in_nothing_but_their_parts() -> None:
+    recipes = {file.stem: load_recipe(file) for file in (ROOT / "recipes" / "ablation").glob("*.toml")}
+    parts = {name: (recipe.model.feature_encoding, recipe.model.attention) for name, recipe in recipes.items()}
+    assert parts == {
+        "plain": (False, "none"),
+        "cross": (False, "cross-window"),
+        "encoding": (True, "none"),
+        "cross-encoding": (True, "cross-window"),
+        "window-encoding": (True, "window"),
+    }
+    shared = {replace(recipe, name="", model=Cwam2024Config(recipe.model.N)) for recipe in recipes.values()}
+    assert len(shared) == 1
+    for name, recipe in recipes.items():
+        assert recipe.name == f"ablation-{name}"
+
+
 @pytest.mark.parametrize("name", CATALOG)
 def test_every_published_model_has_its_recipe(name: str) -> None:
     recipe = load_recipe(ROOT / "recipes" / f"{name}.toml")
     assert recipe.name == name
     assert recipe.model == CATALOG[name].config
+
+
+def test_the_middle_model_is_as_large_as_it_may_be() -> None:
+    recipe = load_recipe(ROOT / "recipes" / "cwic-m.toml")
+    total = parts(recipe.model)[-1]
+    assert 100_000 < total.mac_per_pixel <= 130_000
+    assert 12_000_000 < total.parameters <= 16_000_000

@@ -7,6 +7,7 @@ import torch
 
 from cwic.image.folder import read_picture
 from cwic.image.tensors import to_tensor
+from cwic.latents.prior import lmbda_of
 from cwic.models.model import CwicModel
 from cwic.training.loss import rate_distortion
 from cwic.training.recipe import Recipe
@@ -21,26 +22,26 @@ def model(recipe: Recipe, folder: Path) -> CwicModel:
     return model
 
 
-def test_the_numbers_are_means_over_the_pictures(model: CwicModel, folder: Path) -> None:
+def test_the_numbers_are_means_over_the_pictures(model: CwicModel, recipe: Recipe, folder: Path) -> None:
     for name in ("a.png", "small.png", "inner/b.png"):
         (folder / name).unlink()
-    result = validate(model, folder, (300, 900))
+    result = validate(model, recipe, folder)
+    assert result.labels == ["q20", "q40", "q60", "q80"]
     x = to_tensor(read_picture(folder / "grey.png"))
-    for i, level in enumerate((300, 900)):
+    for i, level in enumerate((200, 400, 600, 800)):
         with torch.no_grad():
             output = model(x, torch.tensor([level]))
-        expected = rate_distortion(output._replace(x_hat=output.x_hat.clamp(0, 1)), x, torch.tensor([level]))
+        expected = rate_distortion(output._replace(x_hat=output.x_hat.clamp(0, 1)), x, lmbda_of(torch.tensor([level])))
         # Networks run in half precision here.
         assert result.bpp[i] == pytest.approx(expected.bpp.item(), rel=0.05)
         assert result.psnr[i] == pytest.approx(-10 * expected.mse.log10().item(), abs=1.0)
     (folder / "again.png").write_bytes((folder / "grey.png").read_bytes())
-    again = validate(model, folder, (300, 900))
+    again = validate(model, recipe, folder)
     assert (again.bpp, again.psnr, again.cost) == tuple(pytest.approx(part) for part in result[1:])
 
 
-def test_sizes_that_are_no_multiple_of_64_are_padded(model: CwicModel, folder: Path) -> None:
-    result = validate(model, folder)
-    assert result.levels == (200, 400, 600, 800)
+def test_sizes_that_are_no_multiple_of_64_are_padded(model: CwicModel, recipe: Recipe, folder: Path) -> None:
+    result = validate(model, recipe, folder)
     for values in (result.bpp, result.psnr, result.cost):
         assert len(values) == 4
         assert all(torch.tensor(values).isfinite())

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import cwic
-from cwic.cli import decode, encode, eval, info, models, train
+from cwic.cli import data, decode, encode, eval, export, info, models, train
 
 app = typer.Typer(
     help="cwic: a learned image codec. A photograph to a small file and back.",
@@ -32,6 +32,8 @@ app.command("decode")(decode.decode)
 app.command("info")(info.info)
 app.add_typer(models.app, name="models")
 app.command("train")(train.train)
+app.command("export")(export.export)
+app.add_typer(data.app, name="data")
 app.add_typer(eval.app, name="eval")
 
 

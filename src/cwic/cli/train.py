@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from cwic.cli import batch
+
+INTERRUPTED = 130
+
+
+class Device(str, Enum):
+    """What a run can be trained on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
@@ -22,15 +34,19 @@ def seconds_of(budget: str) -> float:
 
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="See recipes/.", show_default=False)],
-    data: Annotated[Path, typer.Option("--data", help="Folder of training pictures.", show_default=False)],
+    data: Annotated[Path, typer.Option("--data", help="Folder of pictures, or of shards.", show_default=False)],
     run: Annotated[Path, typer.Option("--run", help="Folder for checkpoints.")] = Path("run"),
     time_budget: Annotated[str, typer.Option("--time-budget", help="Such as 2h30m.")] = "1h",
     validation: Annotated[
         Path | None, typer.Option("--validation", help="Folder of pictures to report on.", show_default=False)
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", help="Checkpoint to go on from.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--resume", help="Folder of an interrupted run, or a checkpoint to start from.", show_default=False
+        ),
     ] = None,
+    device: Annotated[Device, typer.Option("--device", help="What to train on.")] = Device.auto,
     processes: Annotated[int, typer.Option("--processes", help="One a processor core or GPU.", min=1)] = 1,
     export: Annotated[
         Path | None, typer.Option("--export", help="Weight file to write at the end.", show_default=False)
@@ -53,12 +69,25 @@ def train(
         from cwic.training.recipe import load_recipe
 
         loaded = load_recipe(recipe)
-        final = train_model(loaded, data, run, budget, validation=validation, resume=resume, devices=processes)
-        if final is None:
+        outcome = train_model(
+            loaded,
+            data,
+            run,
+            budget,
+            validation=validation,
+            resume=resume,
+            devices=processes,
+            accelerator=device.value,
+        )
+        if outcome.checkpoint is None:
             return
-        record = {"recipe": loaded.name, "checkpoint": str(final)}
+        record = {"recipe": loaded.name, "checkpoint": str(outcome.checkpoint)}
+        if not outcome.finished:
+            batch.report(f"stopped; go on with --resume {run}", record, as_json=False)
+            raise typer.Exit(INTERRUPTED)
         if export is not None:
-            record |= {"weights": str(export), "model_id": export_checkpoint(final, export, loaded, data)}
+            model_id = export_checkpoint(outcome.checkpoint, export, loaded, data, validation)
+            record |= {"weights": str(export), "model_id": model_id}
         if state is not None:
             save_state(state, load_checkpoint(run / "undecayed.ckpt")["average"])
             record |= {"state": str(state)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -79,8 +80,16 @@ class EntropyBottleneck(nn.Module):
         """`[C, 1, n]` to the logits of the cumulative, `[C, 1, n]`; `frozen` keeps gradients from the networks."""
         for i, (matrix, bias) in enumerate(zip(self.matrices, self.biases, strict=True)):
             matrix, bias = (matrix.detach(), bias.detach()) if frozen else (matrix, bias)
-            values = F.softplus(matrix) @ values + bias
+            values = _product(F.softplus(matrix), values) + bias
             if i < len(self.factors):
                 factor = self.factors[i].detach() if frozen else self.factors[i]
                 values = values + torch.tanh(factor) * torch.tanh(values)
         return values
+
+
+def _product(matrix: Tensor, values: Tensor) -> Tensor:
+    """Of matrices, in single precision under autocast too: tails need it."""
+    device = values.device.type
+    exact = torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+    with exact:
+        return matrix @ values

@@ -7,12 +7,14 @@ errors weighing a little more than the loss says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cwic.entropy.tables import PRECISION, Tables
+if TYPE_CHECKING:
+    from cwic.entropy.tables import Tables
 
 CAUTION = 1.5
 """Errors weigh this much more than in the loss: zeros impoverish later contexts. The best of 0.5 ... 3 by trial."""
@@ -44,6 +46,9 @@ def round_by_cost(values: Tensor, bits: Callable[[Tensor], Tensor], weight: Tens
 
 def symbol_costs(tables: Tables) -> Tensor:
     """Bits of the magnitudes 0 ... CONSIDERED - 1 under each table: float64 `[tables, CONSIDERED]`."""
+    # Imported here because training rounds too, and has no need of an entropy coder.
+    from cwic.entropy.tables import PRECISION
+
     costs = np.empty((len(tables), CONSIDERED))
     for index, reach in enumerate(tables.reaches):
         bits = PRECISION - np.log2(tables[index])

@@ -71,10 +71,11 @@ class Cwam2024Model(nn.Module):
         """The encoder's side and the entropy model for `x` `[B, 3, H, W]`; raises as `forward` does."""
         if x.shape[2] % MULTIPLE or x.shape[3] % MULTIPLE:
             raise ValueError(f"the sides of a picture must be multiples of {MULTIPLE}, not {x.shape[3]}x{x.shape[2]}")
-        y = self.g_a(x)
-        z_hat, z_likelihoods = self.entropy_bottleneck(self.h_a(y))
+        # What is rounded, and what the rate is made of, is float32 under autocast too.
+        y = self.g_a(x).float()
+        z_hat, z_likelihoods = self.entropy_bottleneck(self.h_a(y).float())
         y_hat = add_uniform_noise(y) if self.training else torch.round(y)
-        scales_hat, means_hat = self.context(y_hat, self.h_s(z_hat))
+        scales_hat, means_hat = (p.float() for p in self.context(y_hat, self.h_s(z_hat)))
         residual = add_uniform_noise(y) - means_hat if self.training else torch.round(y - means_hat)
         y_likelihoods = gaussian.likelihood(residual, scales_hat)
         return Latents(y, y_hat, z_hat, scales_hat, means_hat, y_likelihoods, z_likelihoods)

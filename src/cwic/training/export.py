@@ -1,4 +1,4 @@
-"""From a checkpoint to a weight file: the averaged weights, the exact path in integers, tables fitted to it."""
+"""From a checkpoint to a weight file: the averaged weights, the exact path in integers, fitted to pictures."""
 
 from __future__ import annotations
 
@@ -6,32 +6,37 @@ from pathlib import Path
 
 import numpy as np
 
-from cwic.models.exported import ExportedModel, export
-from cwic.models.fitting import fit_tables, fit_z_scales
-from cwic.models.model import CwicModel
+from cwic.image.files import write_atomically
 from cwic.models.weights import model_id, save_weights
+from cwic.training.card import model_card
 from cwic.training.checkpoint import load_checkpoint, load_into
-from cwic.training.data import PictureFolder
+from cwic.training.data import open_pictures
+from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
+from cwic.training.validation import validate
 
 FITTING_CROPS = 400
 
 
-def export_checkpoint(checkpoint: Path, output: Path, recipe: Recipe, data: Path) -> str:
+def export_checkpoint(
+    checkpoint: Path, output: Path, recipe: Recipe, data: Path, validation: Path | None = None
+) -> str:
     """Writes the weight file of `checkpoint`, fitted to crops of `data`, to `output`; returns the model id in hex.
 
-    Raises `InputError` if the checkpoint is not of the recipe's model, `ModelError` if a sum could overflow.
+    A model card goes beside it, under the same name with the suffix .md; its figures are of the pictures under
+    `validation`. Raises `InputError` if the checkpoint is not of the recipe's model, `ModelError` if a sum could
+    overflow.
     """
-    model = CwicModel(recipe.model)
-    load_into(model, load_checkpoint(checkpoint)["average"], checkpoint)
-    exported = fit(export(model.eval()), recipe, data)
+    family = FAMILIES[recipe.family]
+    model = family.build(recipe).eval()
+    state = load_checkpoint(checkpoint)
+    load_into(model, state["average"], checkpoint)
+    pictures = open_pictures(data, recipe.crop, rank=0, world=1, device="cpu")
+    crops = pictures.crops(FITTING_CROPS, recipe.crop, np.random.default_rng(recipe.seed)).split(1)
+    exported = family.export(model, list(crops))
     save_weights(output, exported, recipe.name)
-    return model_id(exported).hex()
-
-
-def fit(exported: ExportedModel, recipe: Recipe, data: Path) -> ExportedModel:
-    """Scales of z, then tables, fitted to random crops of the pictures under `data`."""
-    pictures = PictureFolder(data, recipe.crop)
-    crops = list(pictures.crops(FITTING_CROPS, recipe.crop, np.random.default_rng(recipe.seed)).split(1))
-    fit_z_scales(exported, crops[::8])
-    return fit_tables(exported, crops)
+    found = validate(model, recipe, validation) if validation else None
+    name = model_id(exported).hex()
+    card = model_card(recipe, name, checkpoint, state.get("progress", {}), found)
+    write_atomically(output.with_suffix(".md"), card.encode(), force=True)
+    return name

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from cwic.latents.prior import lmbda_of
 from cwic.models.model import ModelOutput
 
 
@@ -19,9 +18,8 @@ class RateDistortion(NamedTuple):
     cost: Tensor
 
 
-def rate_distortion(output: ModelOutput, x: Tensor, level: Tensor, rate_balance: float = 0.0) -> RateDistortion:
-    """The loss of reconstructing `x` `[B, 3, H, W]` at `level` `[B]`; each picture counts `lmbda ** -rate_balance`."""
-    lmbda = lmbda_of(level)
+def rate_distortion(output: ModelOutput, x: Tensor, lmbda: Tensor, rate_balance: float = 0.0) -> RateDistortion:
+    """The loss of reconstructing `x` `[B, 3, H, W]` at `lmbda` `[B]`; each picture counts `lmbda ** -rate_balance`."""
     bpp = (output.y_bits + output.z_bits) / (x.shape[2] * x.shape[3])
     mse = (output.x_hat.float() - x).square().mean(dim=(1, 2, 3))
     cost = lmbda * 255**2 * mse + bpp

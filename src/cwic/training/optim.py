@@ -1,4 +1,4 @@
-"""The optimisers: Muon for matrices, AdamW for the rest, and a far slower AdamW for the orthonormal maps.
+"""The optimisers: Muon or another for matrices, AdamW for the rest, a far slower AdamW for the orthonormal maps.
 
 At full speed the orthonormal maps break in the first minutes (the picture they carry drifts away from the
 decoder's); 50 to 250 times slower they improve all the way. See docs/training.md.
@@ -9,11 +9,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from cwic.extras import require
+from cwic.latents.factorized import EntropyBottleneck
 from cwic.latents.fixed_point import Depthwise, PhasePointwise
 from cwic.training.recipe import Recipe
 from cwic.transforms.analysis import LinearMap
+
+QUANTILE_LR = 1e-3
+"""For the quantiles of an entropy bottleneck, with a plain Adam, as its authors have it."""
 
 
 class Matrix(NamedTuple):
@@ -24,34 +29,70 @@ class Matrix(NamedTuple):
     view: nn.Parameter
 
 
+class Sorted(NamedTuple):
+    """The parameters that learn, by how they learn. `quantiles` learn from the auxiliary loss alone."""
+
+    matrices: list[Matrix]
+    vectors: list[nn.Parameter]
+    maps: list[nn.Parameter]
+    quantiles: list[nn.Parameter]
+
+
 class Optimisers:
-    """All optimisers of a model behind one `step`, one `scale_rates` and one state."""
+    """All optimisers of a model behind one `step`, one `scale_rates` and one state.
+
+    `parameters` are those that learn from the loss: all but the quantiles.
+    """
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
-        self._matrices, vectors, maps = _sort_parameters(model)
+        self._matrices, vectors, maps, self.quantiles = sort_parameters(model)
         self.parameters = [*dict.fromkeys(matrix.parameter for matrix in self._matrices), *vectors, *maps]
-        betas = (0.9, 0.99)
-        self._optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.Muon([matrix.view for matrix in self._matrices], lr=recipe.muon_lr, weight_decay=0.0),
-            torch.optim.AdamW(vectors, lr=recipe.adam_lr, betas=betas, weight_decay=0.0),
-            torch.optim.AdamW(maps, lr=recipe.linear_lr, betas=betas, weight_decay=0.0),
-        ]
-        self._peaks = [group["lr"] for optimiser in self._optimisers for group in optimiser.param_groups]
+        views = [matrix.view for matrix in self._matrices]
+        # One kernel for all parameters where the device has one.
+        adam: dict[str, Any] = {"betas": (0.9, 0.99), "weight_decay": 0.0, "fused": self.parameters[0].is_cuda}
+        self._optimisers: list[torch.optim.Optimizer] = []
+        if views:
+            self._optimisers.append(_of_matrices(views, recipe, adam))
+        if vectors:
+            self._optimisers.append(torch.optim.AdamW(vectors, lr=recipe.adam_lr, **adam))
+        if maps:
+            self._optimisers.append(torch.optim.AdamW(maps, lr=recipe.linear_lr, **adam))
+        self._scaled = list(self._optimisers)
+        if self.quantiles:
+            self._optimisers.append(torch.optim.Adam(self.quantiles, lr=QUANTILE_LR))
+        self._peaks = [group["lr"] for optimiser in self._scaled for group in optimiser.param_groups]
 
     def scale_rates(self, factor: float) -> None:
-        """Sets every learning rate to `factor` times its peak."""
-        groups = [group for optimiser in self._optimisers for group in optimiser.param_groups]
+        """Sets every learning rate to `factor` times its peak, but that of the quantiles, which is constant."""
+        groups = [group for optimiser in self._scaled for group in optimiser.param_groups]
         for group, peak in zip(groups, self._peaks, strict=True):
             group["lr"] = peak * factor
+
+    def limit(self, norm: float) -> Tensor:
+        """Scales the gradients of `parameters` so that their norm is at most `norm`; whether they were finite.
+
+        Gradients that are not finite become zero, without waiting for the device: such a step teaches nothing.
+        """
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        total = nn.utils.get_total_norm(gradients)
+        finite = total.isfinite()
+        torch._foreach_mul_(gradients, torch.where(finite, (norm / (total + 1e-6)).clamp_max(1), 0.0))
+        for gradient in gradients:
+            gradient.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+        return finite
 
     def step(self) -> None:
         """One step from the gradients of the model's parameters, which it clears."""
         for parameter, part, view in self._matrices:
             gradient = parameter.grad if part is None or parameter.grad is None else parameter.grad[part]
-            view.grad = None if gradient is None else gradient.reshape(view.shape)
+            view.grad = None if gradient is None else _rows(gradient, parameter)
         for optimiser in self._optimisers:
             optimiser.step()
-        for parameter in self.parameters:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets all gradients."""
+        for parameter in [*self.parameters, *self.quantiles]:
             parameter.grad = None
 
     def state_dict(self) -> list[dict[str, Any]]:
@@ -64,21 +105,41 @@ class Optimisers:
             optimiser.load_state_dict(state)
 
 
-def _sort_parameters(model: nn.Module) -> tuple[list[Matrix], list[nn.Parameter], list[nn.Parameter]]:
-    """Matrices, then vectors, then orthonormal maps, of the parameters that learn."""
-    matrices: list[Matrix] = []
-    vectors, maps = [], []
+def _of_matrices(views: list[nn.Parameter], recipe: Recipe, adam: dict[str, Any]) -> torch.optim.Optimizer:
+    if recipe.optimiser == "muon":
+        return torch.optim.Muon(views, lr=recipe.muon_lr, weight_decay=0.0)
+    if recipe.optimiser == "soap":
+        soap: type[torch.optim.Optimizer] = require("pytorch_optimizer", "train").SOAP
+        return soap(views, lr=recipe.adam_lr, weight_decay=0.0)  # type: ignore[call-arg]
+    return torch.optim.AdamW(views, lr=recipe.adam_lr, **adam)
+
+
+def sort_parameters(model: nn.Module) -> Sorted:
+    """The parameters of `model` that learn, each once."""
+    found = Sorted([], [], [], [])
     for owner in model.modules():
         for name, parameter in owner.named_parameters(recurse=False):
             values = parameter.detach()
             if not parameter.requires_grad:
                 continue
             if isinstance(owner, LinearMap):
-                maps.append(parameter)
+                found.maps.append(parameter)
+            elif isinstance(owner, EntropyBottleneck):
+                found.quantiles.append(parameter)
             elif name != "weight" or isinstance(owner, Depthwise) or getattr(owner, "groups", 1) > 1:
-                vectors.append(parameter)
+                found.vectors.append(parameter)
             elif isinstance(owner, PhasePointwise):
-                matrices += [Matrix(parameter, i, nn.Parameter(part)) for i, part in enumerate(values)]
+                found.matrices.extend(Matrix(parameter, i, nn.Parameter(part)) for i, part in enumerate(values))
             else:
-                matrices.append(Matrix(parameter, None, nn.Parameter(values.view(len(values), -1))))
-    return matrices, vectors, maps
+                found.matrices.append(Matrix(parameter, None, nn.Parameter(_rows(values, values))))
+    return found
+
+
+def _rows(tensor: Tensor, weight: Tensor) -> Tensor:
+    """A `weight`, or its gradient, as a matrix with a row for each first index: a view of a dense weight.
+
+    Columns of a channels-last weight come in another order, which no optimiser here can tell.
+    """
+    if weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last):
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.reshape(len(tensor), -1)

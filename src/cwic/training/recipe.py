@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from cwic.errors import InputError
-from cwic.models.config import CwicConfig
+from cwic.models.config import CONFIGS, CwicConfig, ModelConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+OPTIMISERS = ("muon", "soap", "adamw")
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,27 @@ class Recipe:
     """Numbers of a run. Learning rates are peaks; the schedule scales all of them alike."""
 
     name: str = "cwic-s"
-    model: CwicConfig = field(default_factory=CwicConfig)
+    family: str = "cwic"
+    model: ModelConfig = field(default_factory=CwicConfig)
+    lmbda: float = 0.0
+    """Of a model of one rate, in the loss `lmbda * 255**2 * MSE + bpp`; 0 for models of every rate."""
     seed: int = 1
+    steps: int = 0
+    """Length of the run in steps; 0: as long as the time budget, and the decay goes by time."""
     crop: int = 256
     """Side of the training crops, a multiple of 64."""
+    downscale: float = 1.0
+    """Crops are scaled down by factors between 1 and this one, log-uniform."""
     batch: int = 4
-    """Crops a step and process."""
+    """Crops a process computes at once."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged for one step."""
+    optimiser: str = "muon"
+    """Of all matrices and dense convolutions: muon, soap or adamw. The rest learns by AdamW."""
     muon_lr: float = 5e-3
-    """For all matrices and dense convolutions."""
+    """For all matrices and dense convolutions, if Muon has them."""
     adam_lr: float = 1e-3
-    """For vectors: biases, gains, depth-wise kernels, tables."""
+    """For vectors (biases, gains, depth-wise kernels, tables), and for matrices if SOAP or AdamW has them."""
     linear_lr: float = 2e-5
     """For the orthonormal maps at the ends of the transforms."""
     warmup_steps: int = 100
@@ -48,9 +61,25 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.crop % 64 or self.crop < 64:
             raise InputError(f"crop must be a multiple of 64, not {self.crop}")
+        if self.optimiser not in OPTIMISERS:
+            raise InputError(f"unknown optimiser {self.optimiser!r}; there are: {', '.join(OPTIMISERS)}")
+        if self.downscale < 1:
+            raise InputError(f"downscale must be at least 1, not {self.downscale}")
+        one_rate = not CONFIGS[self.family].variable_rate
+        if one_rate and (self.lmbda <= 0 or self.hard_rounding):
+            raise InputError(f"a model of family {self.family} needs a lmbda above 0, and has no hard_rounding")
+        if not one_rate and self.lmbda:
+            raise InputError(f"a model of family {self.family} learns every rate: leave lmbda out")
 
 
-_ACCEPTED = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+_ACCEPTED = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "bool": (bool,),
+    "Attention": (str,),
+    "Context": (str,),
+}
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -62,11 +91,19 @@ def load_recipe(path: Path) -> Recipe:
     model = table.pop("model", {})
     if not isinstance(model, dict):
         raise InputError(f"model in the recipe must be a table, not {model!r}")
+    kind = CONFIGS[_family(table)]
     try:
-        config = CwicConfig(**_checked(CwicConfig, model, "model."))
+        config = kind(**_checked(kind, model, "model."))
     except ValueError as error:
         raise InputError(f"the recipe's model cannot be built: {error}") from error
     return Recipe(model=config, **_checked(Recipe, table, ""))
+
+
+def _family(table: dict[str, Any]) -> str:
+    family = table.get("family", Recipe.family)
+    if family not in CONFIGS:
+        raise InputError(f"unknown family {family!r} in the recipe; there are: {', '.join(CONFIGS)}")
+    return str(family)
 
 
 def _checked(kind: type, table: dict[str, Any], prefix: str) -> dict[str, Any]:

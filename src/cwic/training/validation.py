@@ -7,41 +7,65 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from cwic.image.folder import picture_files, read_picture
-from cwic.image.geometry import pad
+from cwic.image.geometry import crop, pad
 from cwic.image.tensors import to_tensor
-from cwic.models.model import CwicModel
+from cwic.training.family import FAMILIES
 from cwic.training.loss import rate_distortion
-
-LEVELS = (200, 400, 600, 800)
+from cwic.training.recipe import Recipe
 
 
 class Validation(NamedTuple):
-    """Means over the pictures, one entry a level."""
+    """Means over the pictures, one entry a point of the family: bits per pixel, dB, and the loss."""
 
-    levels: tuple[int, ...]
+    labels: list[str]
     bpp: list[float]
     psnr: list[float]
     cost: list[float]
 
     def __str__(self) -> str:
-        rows = zip(self.levels, self.bpp, self.psnr, self.cost, strict=True)
-        return "  ".join(f"q{level / 10:g}: {b:.4f} bpp {p:.2f} dB J {c:.4f}" for level, b, p, c in rows)
+        rows = zip(self.labels, self.bpp, self.psnr, self.cost, strict=True)
+        return "  ".join(f"{label}: {b:.4f} bpp {p:.2f} dB J {c:.4f}" for label, b, p, c in rows)
 
 
 @torch.no_grad()
-def validate(model: CwicModel, folder: Path, levels: tuple[int, ...] = LEVELS) -> Validation:
-    """Validates on every picture under `folder`. `cost` is the loss `lmbda 255^2 MSE + bpp` at each level."""
-    table = np.zeros((3, len(levels)))
+def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) -> Validation:
+    """Validates `model` (in evaluation mode) on every picture under `folder`, by default in half precision.
+
+    `cost` is the loss `lmbda 255^2 MSE + bpp`; PSNR is that of x_hat clamped but not rounded to 8 bits.
+    """
+    family = FAMILIES[recipe.family]
+    points = family.points(recipe)
+    table = np.zeros((3, len(points)))
     files = picture_files(folder)
     device = next(model.parameters()).device
     for file in files:
-        x = pad(to_tensor(read_picture(file))).to(device)
-        for i, level in enumerate(torch.tensor(levels, device=device).split(1)):
-            with torch.autocast(device.type, dtype=torch.bfloat16):
-                output = model(x, level)
-            rd = rate_distortion(output._replace(x_hat=output.x_hat.float().clamp(0, 1)), x, level)
+        x = to_tensor(read_picture(file)).to(device).contiguous(memory_format=torch.channels_last)
+        padded = pad(x)
+        for i, point in enumerate(points):
+            level = torch.tensor([point.level], device=device)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+                output = model(*family.arguments(padded, level))
+            output = output._replace(x_hat=crop(output.x_hat, *x.shape[2:]).float().clamp(0, 1))
+            rd = rate_distortion(output, x, family.lmbda(recipe, level))
             table[:, i] += [rd.bpp.item(), -10 * np.log10(rd.mse.item()), rd.cost.item()]
     bpp, psnr, cost = (table / len(files)).tolist()
-    return Validation(levels, bpp, psnr, cost)
+    return Validation([point.label for point in points], bpp, psnr, cost)
+
+
+@torch.no_grad()
+def sample(model: nn.Module, recipe: Recipe, folder: Path, side: int = 256) -> Tensor:
+    """The middle of the first picture of `folder` and its reconstruction at each point: `[1 + points, 3, h, w]`."""
+    family = FAMILIES[recipe.family]
+    x = to_tensor(read_picture(picture_files(folder)[0])).to(next(model.parameters()).device)
+    top, left = (max(0, (length - side) // 2) for length in x.shape[2:])
+    x = x[..., top : top + side, left : left + side]
+    shown = [x]
+    for point in family.points(recipe):
+        level = torch.tensor([point.level], device=x.device)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16):
+            x_hat = model(*family.arguments(pad(x), level)).x_hat
+        shown.append(crop(x_hat, *x.shape[2:]).float().clamp(0, 1))
+    return torch.cat(shown)

@@ -1,0 +1,40 @@
+"""`cwic export`: a weight file from a checkpoint of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cwic.cli import batch
+from cwic.image.files import check_output
+
+
+def export(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="Of the run.", show_default=False)],
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="CHECKPOINT", help="Any .ckpt of the run, or its state.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Weight file to write.", show_default=False)],
+    data: Annotated[Path, typer.Option("--data", help="Pictures to fit tables to.", show_default=False)],
+    validation: Annotated[
+        Path | None, typer.Option("--validation", help="Pictures for the figures of the card.", show_default=False)
+    ] = None,
+    force: batch.Force = False,
+    as_json: batch.AsJson = False,
+) -> None:
+    """Make a weight file, and a model card beside it, from the averaged weights of a checkpoint.
+
+    An undecayed checkpoint gives a weaker model than the decayed end of a run.
+    """
+
+    def work(_: int) -> None:
+        from cwic.training.export import export_checkpoint
+        from cwic.training.recipe import load_recipe
+
+        check_output(output, force=force, source=checkpoint)
+        name = export_checkpoint(checkpoint, output, load_recipe(recipe), data, validation)
+        batch.report(f"{output}  model_id {name}", {"weights": str(output), "model_id": name}, as_json=as_json)
+
+    batch.run([str(checkpoint)], work)

@@ -1,0 +1,49 @@
+"""A model card: what a weight file is, what it was trained on and how well it does, in Markdown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from cwic.models.cost import parts
+from cwic.training.recipe import Recipe
+from cwic.training.run_record import RECORD
+from cwic.training.validation import Validation
+
+
+def model_card(
+    recipe: Recipe,
+    model_id: str,
+    checkpoint: Path,
+    progress: dict[str, Any],
+    validation: Validation | None,
+) -> str:
+    """The card of a model exported from `checkpoint`; its run's record is looked for beside that."""
+    lmbda = f"lmbda = {recipe.lmbda:g}" if recipe.lmbda else "lmbda = 0.0009 * 200**(quality / 100)"
+    total = parts(recipe.model)[-1]
+    lines = [
+        f"# {recipe.name}",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| family | {recipe.family} |",
+        f"| parameters | {total.parameters:,} |",
+        f"| cost | {total.mac_per_pixel / 1000:.1f} kMAC per pixel, encoder and decoder together |",
+        f"| model id | `{model_id}` |",
+        f"| trained for | `lmbda * 255**2 * MSE + bpp`, `{lmbda}`, MSE on [0, 1] |",
+    ]
+    if progress:
+        lines.append(f"| run | {progress['step']:,} steps, {progress['elapsed'] / 3600:.2f} hours |")
+    if validation is not None:
+        lines += ["", "## Validation", "", "Estimates of the float networks, means over the validation pictures.", ""]
+        lines += ["| point | bpp | PSNR, dB | J |", "|---|---|---|---|"]
+        lines += [f"| {label} | {b:.4f} | {p:.2f} | {c:.4f} |" for label, b, p, c in zip(*validation, strict=True)]
+    record = checkpoint.parent / RECORD
+    starts = json.loads(record.read_text("utf-8"))["starts"] if record.exists() else []
+    lines += ["", "## Recipe", "", "```json", json.dumps(asdict(recipe), indent=1), "```"]
+    for start in starts:
+        shown = {key: value for key, value in start.items() if key != "recipe"}
+        lines += ["", f"## Run started {start['started']}", "", "```json", json.dumps(shown, indent=1), "```"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,139 @@
+"""What training asks of a family of models. The loop knows no family by name; each is an object here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cwic.errors import InputError
+from cwic.latents.prior import lmbda_of
+from cwic.models.cwam2024 import Cwam2024Model
+from cwic.models.model import CwicModel
+from cwic.nn.gain import MAX_LEVEL
+from cwic.training.recipe import Recipe
+
+VALIDATED_LEVELS = (200, 400, 600, 800)
+
+
+class Point(NamedTuple):
+    """A trade-off of rate and distortion that a model is validated at; `level` as in `Family.arguments`."""
+
+    label: str
+    level: int
+
+
+class Family(ABC):
+    """A family of models, as the loop sees it. `level` `[B]` are integers 0..1000; models of one rate ignore them."""
+
+    @abstractmethod
+    def build(self, recipe: Recipe) -> nn.Module:
+        """The untrained model: called with `arguments`, it gives a `cwic.models.model.ModelOutput`."""
+
+    @abstractmethod
+    def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
+        """What the model is called with, for `x` `[B, 3, H, W]` in [0, 1]."""
+
+    @abstractmethod
+    def lmbda(self, recipe: Recipe, level: Tensor) -> Tensor:
+        """The `lmbda` `[B]` of the loss `lmbda * 255**2 * MSE + bpp` at `level`."""
+
+    @abstractmethod
+    def points(self, recipe: Recipe) -> tuple[Point, ...]:
+        """Where the model is validated."""
+
+    calibration_batches = 0
+    """Batches that `start` wants."""
+
+    def draw(self, count: int, device: torch.device) -> Tensor:
+        """The levels of a batch, at random, drawn on `device`."""
+        return torch.zeros(count, dtype=torch.int64, device=device)
+
+    def start(self, model: nn.Module, batches: list[Tensor]) -> None:  # noqa: B027 (most have nothing to do)
+        """Sets what an untrained model measures on pictures, `[B, 3, H, W]` each."""
+
+    def auxiliary_loss(self, model: nn.Module) -> Tensor | None:
+        """What parameters learn from that learn nothing from the loss; a scalar, or None where there are none."""
+        return None
+
+    def decoder_only(self, model: nn.Module) -> None:
+        """Prepares a fine-tune of what the decoder runs, on rounded symbols. Raises `InputError` if there is none."""
+        raise InputError("this family of models has no fine-tune on rounded symbols")
+
+    @abstractmethod
+    def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
+        """The trained `model` as it is shipped, fitted to `crops` `[1, 3, H, W]`. Raises `ModelError`."""
+
+
+class Cwic(Family):
+    """`CwicModel`: every rate in one model, a level for each picture."""
+
+    calibration_batches = 16
+
+    def build(self, recipe: Recipe) -> nn.Module:
+        return CwicModel(recipe.model)  # type: ignore[arg-type]  # the recipe has the config of its family
+
+    def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
+        return x, level
+
+    def lmbda(self, recipe: Recipe, level: Tensor) -> Tensor:
+        return lmbda_of(level)
+
+    def points(self, recipe: Recipe) -> tuple[Point, ...]:
+        return tuple(Point(f"q{level / 10:g}", level) for level in VALIDATED_LEVELS)
+
+    def draw(self, count: int, device: torch.device) -> Tensor:
+        return torch.randint(0, MAX_LEVEL + 1, (count,), device=device)
+
+    def start(self, model: nn.Module, batches: list[Tensor]) -> None:
+        assert isinstance(model, CwicModel)
+        model.calibrate(batches)
+
+    def decoder_only(self, model: nn.Module) -> None:
+        # What the encoder alone runs, and the gains, are frozen: rounded symbols give them no honest gradient.
+        assert isinstance(model, CwicModel)
+        model.prior.hard_rounding = True
+        frozen = [model.g_a, model.prior.h_a, model.prior.exact.log2_gain]
+        for module in frozen:
+            module.requires_grad_(False)
+
+    def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
+        from cwic.models.exported import export
+        from cwic.models.fitting import fit_tables, fit_z_scales
+
+        assert isinstance(model, CwicModel)
+        exported = export(model)
+        fit_z_scales(exported, crops[::8])
+        return fit_tables(exported, crops)
+
+
+class Cwam2024(Family):
+    """`Cwam2024Model`, the published network and its ablations: one rate a model."""
+
+    def build(self, recipe: Recipe) -> nn.Module:
+        return Cwam2024Model(recipe.model)  # type: ignore[arg-type]  # the recipe has the config of its family
+
+    def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
+        return (x,)
+
+    def lmbda(self, recipe: Recipe, level: Tensor) -> Tensor:
+        return torch.full(level.shape, recipe.lmbda, device=level.device)
+
+    def points(self, recipe: Recipe) -> tuple[Point, ...]:
+        return (Point(f"lmbda {recipe.lmbda:g}", 0),)
+
+    def auxiliary_loss(self, model: nn.Module) -> Tensor | None:
+        assert isinstance(model, Cwam2024Model)
+        return model.aux_loss()
+
+    def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
+        from cwic.models.cwam2024_export import export
+
+        assert isinstance(model, Cwam2024Model)
+        return export(model)
+
+
+FAMILIES: dict[str, Family] = {"cwic": Cwic(), "cwam2024": Cwam2024()}
+"""By the name that a recipe has."""

@@ -1,0 +1,113 @@
+"""What a run says while it runs: a bar or lines on the terminal, `metrics.jsonl`, and TensorBoard where installed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.progress import BarColumn, Progress, TextColumn
+from torch import Tensor
+
+from cwic.training.validation import Validation
+
+METRICS = "metrics.jsonl"
+BOARD = "tensorboard"
+
+
+class Metrics(NamedTuple):
+    """Means over the steps since the last report. `J` is `lmbda 255^2 MSE + bpp`, `mse` on [0, 1] values.
+
+    `skipped` counts the steps of the whole run whose gradients were not finite.
+    """
+
+    loss: float
+    J: float
+    bpp: float
+    mse: float
+    skipped: int
+
+    @property
+    def psnr(self) -> float:
+        """Of the mean of the errors, in dB."""
+        return float(-10 * np.log10(self.mse)) if self.mse > 0 else float("inf")
+
+
+class Journal:
+    """Says nothing and writes nothing unless `speaking`, as processes other than the first.
+
+    `batch` is how many pictures a step learns from, in all processes. Use it as a context manager.
+    """
+
+    def __init__(self, run: Path, speaking: bool, batch: int) -> None:
+        self._speaking, self._batch = speaking, batch
+        self._path = run / METRICS
+        self._board = _board(run / BOARD) if speaking else None
+        self._last = (0, 0.0)
+        columns = (TextColumn("{task.percentage:3.0f} %"), BarColumn(20), TextColumn("{task.description}"))
+        self._bar = Progress(*columns, disable=not (speaking and sys.stdout.isatty()))
+        self._task = self._bar.add_task("", total=1.0)
+
+    def __enter__(self) -> Journal:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        if self._board is not None:
+            self._board.close()
+
+    def start(self, step: int, elapsed: float) -> None:
+        """Where the run begins, or goes on."""
+        self._last = (step, elapsed)
+
+    def report(self, step: int, elapsed: float, done: float, metrics: Metrics) -> None:
+        """The state of learning after `step` steps and `elapsed` seconds, when `done` in [0, 1] of the run is over."""
+        steps, seconds = step - self._last[0], elapsed - self._last[1]
+        self._last = (step, elapsed)
+        rate = steps * self._batch / seconds if seconds > 0 else float("inf")
+        left = timedelta(seconds=round(elapsed * (1 - done) / done)) if done > 0 else "?"
+        line = (
+            f"step {step}  {elapsed:.0f} s  loss {metrics.loss:.4f}  J {metrics.J:.4f}  bpp {metrics.bpp:.3f}  "
+            f"psnr {metrics.psnr:.2f}  {rate:.1f} images/s  left {left}  skipped {metrics.skipped}"
+        )
+        if self._bar.disable:
+            self._say(line)
+        self._bar.update(self._task, completed=done, description=line)
+        values = {**metrics._asdict(), "psnr": metrics.psnr, "images_per_s": rate}
+        self._write({"step": step, "elapsed": elapsed, **values})
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(f"training/{name}", value, step)
+
+    def validated(self, step: int, elapsed: float, validation: Validation, samples: Tensor | None = None) -> None:
+        """Rate and distortion of the averaged weights; `samples` are pictures `[B, 3, H, W]` in [0, 1] to show."""
+        self._say(f"step {step}  {validation}")
+        self._write({"step": step, "elapsed": elapsed, "validation": validation._asdict()})
+        if self._board is not None:
+            for label, *point in zip(*validation, strict=True):
+                for name, value in zip(("bpp", "psnr", "J"), point, strict=True):
+                    self._board.add_scalar(f"{label}/{name}", value, step)
+            if samples is not None:
+                self._board.add_images("picture and reconstructions", samples, step)
+
+    def _say(self, line: str) -> None:
+        if self._speaking:
+            self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def _write(self, record: dict[str, object]) -> None:
+        if self._speaking:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+
+
+def _board(folder: Path) -> Any:
+    """A writer for TensorBoard, or None where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder))

@@ -1,0 +1,179 @@
+"""What learns: a model, its average and its optimisers; one step of them, and their state on disk."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from cwic.errors import InputError
+from cwic.training.checkpoint import load_checkpoint, load_into, save_checkpoint
+from cwic.training.data import Pictures
+from cwic.training.family import FAMILIES
+from cwic.training.journal import Metrics
+from cwic.training.loss import RateDistortion, rate_distortion
+from cwic.training.optim import Optimisers
+from cwic.training.recipe import Recipe
+from cwic.training.schedule import rate_factor
+
+LATEST = "latest.ckpt"
+
+
+@dataclass
+class Progress:
+    """Where a run stands."""
+
+    step: int = 0
+    elapsed: float = 0.0
+    """Seconds, those before an interruption included."""
+    kept: bool = False
+    """Whether the undecayed state was written."""
+    fresh: bool = True
+    """Whether the run began untrained: its average must soon forget its start."""
+
+
+class Learner:
+    """A run's state. Every random number comes from the recipe's seed, and the state holds where they stand."""
+
+    def __init__(self, fabric: Fabric, recipe: Recipe, pictures: Pictures) -> None:
+        fabric.seed_everything(recipe.seed + fabric.global_rank, verbose=False)
+        self._random = np.random.default_rng((recipe.seed, fabric.global_rank))
+        self._fabric, self._recipe, self._pictures = fabric, recipe, pictures
+        self._family = FAMILIES[recipe.family]
+        self._model = self._family.build(recipe).to(fabric.device)
+        if fabric.device.type == "cuda":
+            _channels_last(self._model)
+        self.average = copy.deepcopy(self._model).eval()
+        if recipe.hard_rounding:
+            self._family.decoder_only(self._model)
+        self._optimisers = Optimisers(self._model, recipe)
+        self.progress = Progress()
+        self._sums: list[Tensor] = []
+        self._skipped = torch.zeros((), dtype=torch.int64, device=fabric.device)
+
+    def start(self, resume: Path | None) -> None:
+        """Sets the first weights: untrained, or those of a file, or the whole state of an interrupted run's folder.
+
+        Raises `InputError` if they are not of the recipe's model.
+        """
+        if resume is None:
+            batches = [self._crops() for _ in range(self._family.calibration_batches)]
+            self._family.start(self._model, batches)
+            self.average.load_state_dict(self._model.state_dict())
+        elif resume.is_dir():
+            self._continue(resume / LATEST)
+        else:
+            self._start_from(resume)
+        # The quantiles learn from weights that all processes share: they need no exchange of gradients.
+        quantiles = self._optimisers.quantiles
+        for parameter in quantiles:
+            parameter.requires_grad_(False)
+        # Compiling costs minutes: on a GPU steps are so short that it pays, and kernels are what they wait for.
+        compiled = self._fabric.device.type == "cuda"
+        model = cast(nn.Module, torch.compile(self._model)) if compiled else self._model
+        self._forward = self._fabric.setup_module(model, move_to_device=False)
+        for parameter in quantiles:
+            parameter.requires_grad_(True)
+
+    def step(self, done: float) -> None:
+        """Learns from one batch, when `done` in [0, 1] of the run is over."""
+        recipe, progress = self._recipe, self.progress
+        self._optimisers.scale_rates(rate_factor(progress.step, done, recipe.warmup_steps, recipe.decay_share))
+        for part in range(recipe.accumulate):
+            cost = self.backpropagate(self._crops(), last=part + 1 == recipe.accumulate)
+            self._sums.append(torch.stack([cost.loss, cost.cost.mean(), cost.bpp.mean(), cost.mse.mean()]).detach())
+        aux = self._family.auxiliary_loss(self._model)
+        if aux is not None:
+            aux.backward()
+        self._skipped += ~self._optimisers.limit(recipe.clip_norm)
+        self._optimisers.step()
+        ramp = (progress.step + 1) / (progress.step + 10) if progress.fresh else 1.0
+        _average(self.average, self._model, min(recipe.average_decay, ramp))
+        progress.step += 1
+
+    def backpropagate(self, x: Tensor, last: bool = True) -> RateDistortion:
+        """Adds the gradients of a batch `x` `[B, 3, H, W]` at random levels; processes share them at the `last`."""
+        recipe = self._recipe
+        with self._fabric.no_backward_sync(self._forward, enabled=not last):
+            level = self._family.draw(len(x), x.device)
+            output = self._forward(*self._family.arguments(x, level))
+            cost = rate_distortion(output, x, self._family.lmbda(recipe, level), recipe.rate_balance)
+            self._fabric.backward(cost.loss / recipe.accumulate)
+        return cost
+
+    def metrics(self) -> Metrics:
+        """Means over the steps since the last call."""
+        loss, J, bpp, mse = torch.stack(self._sums).mean(dim=0).tolist()
+        self._sums.clear()
+        return Metrics(loss, J, bpp, mse, int(self._skipped))
+
+    def save(self, path: Path) -> None:
+        """Writes the state; all processes have to call it."""
+        here = {"numpy": self._random.bit_generator.state, "torch": torch.get_rng_state(), **_cuda_rng()}
+        random = self._gather(here)
+        if self._fabric.is_global_zero:
+            extra = {
+                "optimisers": self._optimisers.state_dict(),
+                "progress": asdict(self.progress),
+                "skipped": int(self._skipped),
+                "random": random,
+            }
+            save_checkpoint(path, self._model, self.average, extra)
+
+    def _crops(self) -> Tensor:
+        recipe = self._recipe
+        return self._pictures.crops(recipe.batch, recipe.crop, self._random, recipe.downscale).to(self._fabric.device)
+
+    def _start_from(self, checkpoint: Path) -> None:
+        state = load_checkpoint(checkpoint)
+        load_into(self.average, state["average"], checkpoint)
+        # A frozen g_a stays what it is now, so a fine-tune starts from the average, and its optimisers anew.
+        load_into(self._model, state["average" if self._recipe.hard_rounding else "model"], checkpoint)
+        if "optimisers" in state and not self._recipe.hard_rounding:
+            self._optimisers.load_state_dict(state["optimisers"])
+        self.progress.fresh = False
+
+    def _continue(self, checkpoint: Path) -> None:
+        state = load_checkpoint(checkpoint)
+        load_into(self.average, state["average"], checkpoint)
+        load_into(self._model, state["model"], checkpoint)
+        if "random" not in state or len(state["random"]) != self._fabric.world_size:
+            raise InputError(f"{checkpoint} is not the state of a run of {self._fabric.world_size} processes")
+        self._optimisers.load_state_dict(state["optimisers"])
+        self.progress = Progress(**state["progress"])
+        self._skipped += state["skipped"]
+        random = state["random"][self._fabric.global_rank]
+        self._random.bit_generator.state = random["numpy"]
+        torch.set_rng_state(random["torch"])
+        if "cuda" in random:
+            torch.cuda.set_rng_state(random["cuda"])
+
+    def _gather(self, state: dict[str, Any]) -> list[dict[str, Any]]:
+        """`state` of every process, in the first one."""
+        if self._fabric.world_size == 1:
+            return [state]
+        states: list[dict[str, Any]] = [{} for _ in range(self._fabric.world_size)]
+        torch.distributed.all_gather_object(states, state)
+        return states
+
+
+def _channels_last(model: nn.Module) -> None:
+    """Lays the weights of dense convolutions out as the feature maps are."""
+    for parameter in model.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _cuda_rng() -> dict[str, Tensor]:
+    return {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_initialized() else {}
+
+
+@torch.no_grad()
+def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)

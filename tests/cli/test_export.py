@@ -1,0 +1,55 @@
+"""`cwic export`: the command. The export itself has tests of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    import cwic.training.export
+
+    calls: list[Any] = []
+
+    def fake(*arguments: Any) -> str:
+        calls.append(arguments)
+        return "0badc0de"
+
+    monkeypatch.setattr(cwic.training.export, "export_checkpoint", fake)
+    return calls
+
+
+def test_a_checkpoint_becomes_a_weight_file(run_cwic: Run, tmp_path: Path, seen: list[Any]) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text('name = "mine"\n')
+    arguments = (recipe, "a.ckpt", "-o", "w.safetensors", "--data", tmp_path, "--validation", tmp_path, "--json")
+    answer = run_cwic("export", *arguments)
+    assert answer.code == 0
+    assert json.loads(answer.out) == {"weights": "w.safetensors", "model_id": "0badc0de"}
+    checkpoint, output, loaded, data, validation = seen[0]
+    assert (checkpoint, output, loaded.name) == (Path("a.ckpt"), Path("w.safetensors"), "mine")
+    assert data == validation == tmp_path
+
+
+def test_weights_that_are_there_are_kept(run_cwic: Run, tmp_path: Path, seen: list[Any]) -> None:
+    recipe, weights = tmp_path / "r.toml", tmp_path / "w.safetensors"
+    recipe.write_text("")
+    weights.write_text("old")
+    assert run_cwic("export", recipe, "a.ckpt", "-o", weights, "--data", tmp_path).code == 6
+    assert not seen
+    assert run_cwic("export", recipe, "a.ckpt", "-o", weights, "--data", tmp_path, "-f").code == 0
+
+
+def test_a_missing_checkpoint_ends_in_one_line(run_cwic: Run, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("")
+    answer = run_cwic("export", recipe, tmp_path / "a.ckpt", "-o", tmp_path / "w", "--data", tmp_path)
+    assert answer.code == 1
+    assert "cannot read the checkpoint" in answer.err

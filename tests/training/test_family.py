@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from cwic.errors import InputError
+from cwic.latents.prior import lmbda_of
+from cwic.models.config import Cwam2024Config
+from cwic.models.exported import ExportedModel
+from cwic.models.model import CwicModel
+from cwic.training.family import FAMILIES
+from cwic.training.recipe import CONFIGS, ONE_RATE, Recipe
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def any_recipe(request: pytest.FixtureRequest, recipe: Recipe, paper_recipe: Recipe) -> Recipe:
+    return recipe if request.param == "cwic" else paper_recipe
+
+
+def test_recipes_and_families_have_the_same_names() -> None:
+    assert set(FAMILIES) == set(CONFIGS)
+    assert set(ONE_RATE) <= set(FAMILIES)
+
+
+def test_a_model_is_built_started_called_and_validated(any_recipe: Recipe) -> None:
+    family = FAMILIES[any_recipe.family]
+    model = family.build(any_recipe)
+    family.start(model, [torch.rand(1, 3, 64, 64)])
+    x, level = torch.rand(3, 3, 64, 64), family.draw(3, torch.device("cpu"))
+    assert level.shape == (3,)
+    assert 0 <= level.min() <= level.max() <= 1000
+    output = model(*family.arguments(x, level))
+    assert output.x_hat.shape == x.shape
+    lmbda = family.lmbda(any_recipe, level)
+    assert lmbda.shape == (3,)
+    assert (lmbda > 0).all()
+    points = family.points(any_recipe)
+    assert len({point.label for point in points}) == len(points) > 0
+    for point in points:
+        assert "lmbda" not in point.label or float(point.label.split()[1]) == family.lmbda(any_recipe, level)[0]
+
+
+def test_models_of_every_rate_draw_every_level() -> None:
+    torch.manual_seed(0)
+    levels = FAMILIES["cwic"].draw(5000, torch.device("cpu"))
+    assert (levels.min(), levels.max()) == (0, 1000)
+    assert torch.equal(FAMILIES["cwic"].lmbda(Recipe(), levels), lmbda_of(levels))
+
+
+def test_only_the_paper_has_an_auxiliary_loss(recipe: Recipe, paper_recipe: Recipe) -> None:
+    assert FAMILIES["cwic"].auxiliary_loss(FAMILIES["cwic"].build(recipe)) is None
+    model = FAMILIES["cwam2024"].build(paper_recipe)
+    FAMILIES["cwam2024"].auxiliary_loss(model).backward()
+    assert [name for name, p in model.named_parameters() if p.grad is not None] == ["entropy_bottleneck.quantiles"]
+
+
+def test_a_fine_tune_freezes_what_the_encoder_alone_runs(recipe: Recipe, paper_recipe: Recipe) -> None:
+    model = CwicModel(recipe.model)
+    FAMILIES["cwic"].decoder_only(model)
+    frozen = {name.split(".")[0] for name, p in model.named_parameters() if not p.requires_grad}
+    assert frozen == {"g_a", "prior"}
+    with pytest.raises(InputError, match="no fine-tune"):
+        FAMILIES["cwam2024"].decoder_only(FAMILIES["cwam2024"].build(paper_recipe))
+
+
+def test_exports_are_what_is_shipped(recipe: Recipe, paper_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = CwicModel(recipe.model).eval()
+    model.calibrate([torch.rand(2, 3, 64, 64)])
+    crops = list(torch.rand(9, 3, 64, 64).split(1))
+    assert isinstance(FAMILIES["cwic"].export(model, crops), ExportedModel)
+    paper = FAMILIES["cwam2024"].build(paper_recipe)
+    exporter = SimpleNamespace(export=lambda given: ("exported", given))
+    monkeypatch.setitem(sys.modules, "cwic.models.cwam2024_export", exporter)
+    assert FAMILIES["cwam2024"].export(paper, crops) == ("exported", paper)
+
+
+def test_every_variant_of_the_paper_is_a_row_of_its_recipe(paper_recipe: Recipe) -> None:
+    for attention in ("cross-window", "window", "none"):
+        config = Cwam2024Config(8, attention=attention, feature_encoding=False)
+        assert FAMILIES["cwam2024"].build(replace(paper_recipe, model=config)).config == config

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.fabric import Fabric
+
+from cwic.errors import InputError
+from cwic.training.checkpoint import load_checkpoint
+from cwic.training.data import PictureFolder
+from cwic.training.learner import LATEST, Learner
+from cwic.training.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def pictures(folder: Path) -> PictureFolder:
+    return PictureFolder(folder, 64)
+
+
+@pytest.fixture(params=["cwic", "cwam2024"])
+def any_recipe(request: pytest.FixtureRequest, recipe: Recipe, paper_recipe: Recipe) -> Recipe:
+    return recipe if request.param == "cwic" else paper_recipe
+
+
+def learner(recipe: Recipe, pictures: PictureFolder, resume: Path | None = None) -> Learner:
+    made = Learner(Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"), recipe, pictures)
+    made.start(resume)
+    return made
+
+
+def test_a_state_goes_on_bit_for_bit(any_recipe: Recipe, pictures: PictureFolder, tmp_path: Path) -> None:
+    whole = learner(any_recipe, pictures)
+    for step in range(5):
+        if step == 3:
+            whole.save(tmp_path / LATEST)
+        whole.step(step / 5)
+    whole.save(tmp_path / "whole.ckpt")
+    resumed = learner(any_recipe, pictures, tmp_path)
+    assert resumed.progress.step == 3
+    for step in range(3, 5):
+        resumed.step(step / 5)
+    resumed.save(tmp_path / "resumed.ckpt")
+    first, second = (load_checkpoint(tmp_path / f"{name}.ckpt") for name in ("whole", "resumed"))
+    same(first, second)
+
+
+def same(first: object, second: object) -> None:
+    """Equal, tensors bit for bit."""
+    assert type(first) is type(second)
+    if isinstance(first, torch.Tensor):
+        assert torch.equal(first, second)
+    elif isinstance(first, dict):
+        assert list(first) == list(second)
+        for key in first:
+            same(first[key], second[key])
+    elif isinstance(first, (list, tuple)):
+        assert len(first) == len(second)
+        for one, other in zip(first, second, strict=True):
+            same(one, other)
+    else:
+        assert first == second
+
+
+def test_a_step_can_be_made_of_several_batches(recipe: Recipe, pictures: PictureFolder) -> None:
+    taught = learner(replace(recipe, accumulate=3), pictures)
+    taught.step(0.0)
+    assert taught.progress.step == 1
+    metrics = taught.metrics()
+    assert metrics.bpp > 0
+    # Three batches were drawn: the generator stands where three single steps leave it.
+    single = learner(recipe, pictures)
+    for _ in range(3):
+        single.step(0.0)
+    assert torch.equal(*(each._crops() for each in (taught, single)))
+
+
+def test_quantiles_learn_from_their_own_loss(paper_recipe: Recipe, pictures: PictureFolder) -> None:
+    taught = learner(replace(paper_recipe, clip_norm=0.0), pictures)
+    before = {name: p.detach().clone() for name, p in taught.average.named_parameters()}
+    taught.step(1.0)  # all other rates are zero
+    moved = [name for name, p in taught.average.named_parameters() if not torch.equal(p, before[name])]
+    assert moved == ["entropy_bottleneck.quantiles"]
+
+
+@pytest.mark.parametrize("name", ["random", "count"])
+def test_a_state_without_its_random_numbers_is_no_run(
+    recipe: Recipe, pictures: PictureFolder, tmp_path: Path, name: str
+) -> None:
+    learner(recipe, pictures).save(tmp_path / LATEST)
+    state = torch.load(tmp_path / LATEST, weights_only=True)
+    if name == "random":
+        del state["random"]
+    else:
+        state["random"] *= 2
+    torch.save(state, tmp_path / LATEST)
+    with pytest.raises(InputError, match=r"latest\.ckpt is not the state of a run of 1 processes"):
+        learner(recipe, pictures, tmp_path)
+
+
+TWO_PROCESSES = """
+import sys
+from pathlib import Path
+import torch
+from cwic.training import learner, loop
+from cwic.training.recipe import load_recipe
+
+save = learner.Learner.save
+
+def save_each(self, path):
+    save(self, path)
+    torch.save(self._model.state_dict(), f"{path}.{self._fabric.global_rank}")
+
+learner.Learner.save = save_each
+folder = Path(sys.argv[1])
+loop.train(load_recipe(folder / "r.toml"), folder / "pictures", folder / "run", 1000, devices=2, accelerator="cpu")
+"""
+
+
+def test_two_processes_learn_one_model_from_both_their_pictures(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(
+        'family = "cwam2024"\nlmbda = 0.013\nsteps = 2\ncrop = 64\nbatch = 1\naccumulate = 2\n[model]\nN = 8\n'
+        "feature_encoding = false\n"
+    )
+    (tmp_path / "two.py").write_text(TWO_PROCESSES)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    answer = subprocess.run(
+        [sys.executable, str(tmp_path / "two.py"), str(tmp_path)], env=environment, capture_output=True, text=True
+    )
+    assert answer.returncode == 0, answer.stderr
+    final = tmp_path / "run" / "final.ckpt"
+    first, second = (torch.load(f"{final}.{rank}", weights_only=True) for rank in range(2))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    state = load_checkpoint(final)
+    assert all(torch.equal(tensor, state["model"][name]) for name, tensor in first.items())
+    one, other = state["random"]
+    assert one["numpy"] != other["numpy"]  # each draws crops of its own
+    assert state["progress"]["step"] == 2
