@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-train ablation train-demo clean
+.PHONY: help demo test check bench results bench-train ablation train-demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(READY) ## lint, format and types
 
 bench: $(READY) ## encode and decode times beside AVIF
 	$(BIN)/python benchmarks/speed.py
+
+results: $(READY) ## measure what changed, with CWIC_DATA=FOLDER of kodak/ and val/; write README's tables and curves
+	$(BIN)/python benchmarks/results.py
 
 bench-train: $(READY) ## patches a second in training, and what the loop adds to the passes
 	$(BIN)/python benchmarks/train.py

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import json
 import os
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +11,25 @@ import numpy as np
 import pytest
 
 from cwic.errors import InputError
-from cwic.evaluation.bd import Curve, bd_rate, read_curve
+from cwic.evaluation.bd import Curve, bd, read_curve
 
 BPP, PSNR = [0.1, 0.3, 0.6, 1.0, 1.8], [26.0, 29.0, 32.0, 35.0, 39.0]
 CURVE = Curve(np.array(BPP), np.array(PSNR))
-
-
-def _file(folder: Path, results: Any) -> Path:
-    path = folder / "curve.json"
-    path.write_text(json.dumps({"name": "a", "results": results}))
-    return path
+Write = Callable[..., Path]
 
 
 @pytest.mark.parametrize("key", ["psnr-rgb", "psnr"])
-def test_curves_are_sorted_by_psnr(tmp_path: Path, key: str) -> None:
-    curve = read_curve(_file(tmp_path, {"bpp": BPP[::-1], key: PSNR[::-1]}))
+def test_curves_are_sorted_by_psnr(summary_file: Write, key: str) -> None:
+    curve = read_curve(summary_file("a", {"bpp": BPP[::-1], key: PSNR[::-1]}, meta={"pictures": "0a"}))
     assert curve.bpp.tolist() == BPP
-    assert curve.psnr.tolist() == PSNR
+    assert curve.quality.tolist() == PSNR
+    assert curve.pictures == "0a"
 
 
 @pytest.mark.parametrize(
     ("results", "message"),
     [
-        ([], "not a summary"),
-        ({"bpp": BPP}, "not a summary"),
-        ({"bpp": BPP, "psnr": ["a"]}, "not a summary"),
-        ({"bpp": BPP, "psnr": 3}, "same length"),
-        ({"bpp": BPP, "psnr": PSNR[1:]}, "same length"),
+        ({"bpp": BPP}, "has no psnr-rgb"),
         ({"bpp": BPP[:3], "psnr": PSNR[:3]}, "3 points"),
         ({"bpp": BPP, "psnr": [*PSNR[:4], 35.0]}, "of its own"),
         ({"bpp": BPP, "psnr": [*PSNR[:4], None]}, "of its own"),
@@ -44,46 +37,83 @@ def test_curves_are_sorted_by_psnr(tmp_path: Path, key: str) -> None:
         ({"bpp": [None, *BPP[1:]], "psnr": PSNR}, "positive bpp"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, results: Any, message: str) -> None:
+def test_other_files_are_refused(summary_file: Write, results: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read_curve(_file(tmp_path, results))
-
-
-def test_files_that_are_no_json(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"\xff{")
-    with pytest.raises(InputError, match="not a summary"):
-        read_curve(tmp_path / "a")
-    with pytest.raises(InputError, match="cannot read"):
-        read_curve(tmp_path / "b")
+        read_curve(summary_file("a", results))
 
 
 def test_a_tenth_more_bits_is_ten_percent() -> None:
-    percent, low, high = bd_rate(CURVE, Curve(1.1 * CURVE.bpp, CURVE.psnr))
-    assert percent == pytest.approx(10)
-    assert (low, high) == (26, 39)
+    found = bd(CURVE, CURVE._replace(bpp=1.1 * CURVE.bpp))
+    assert found.rate_percent == pytest.approx(10)
+    assert found.gain_db is not None
+    assert found.gain_db < 0
+    assert (found.low_db, found.high_db) == (26, 39)
+    assert (found.low_bpp, found.high_bpp) == (pytest.approx(0.11), 1.8)
+
+
+def test_a_decibel_more_is_a_decibel() -> None:
+    assert bd(CURVE, CURVE._replace(quality=CURVE.quality + 1)).gain_db == pytest.approx(1)
 
 
 def test_overlap_and_unequal_numbers_of_points() -> None:
-    _, low, high = bd_rate(CURVE, Curve(CURVE.bpp[:4], CURVE.psnr[:4] + 2))
-    assert (low, high) == (28, 37)
+    found = bd(CURVE, Curve(CURVE.bpp[:4], CURVE.quality[:4] + 2))
+    assert (found.low_db, found.high_db) == (28, 37)
+
+
+def test_over_a_range() -> None:
+    test = CURVE._replace(bpp=CURVE.bpp * [1, 1, 1.2, 1.6, 2])  # parting above 29 dB
+    whole, lower, upper = (bd(CURVE, test, over) for over in (None, (26.0, 29.0), (35.0, 39.0)))
+    assert abs(lower.rate_percent) < 5 < whole.rate_percent < 60 < upper.rate_percent < 100
+    assert (upper.low_db, upper.high_db) == (35, 39)
+    assert bd(CURVE, test, (26.0, 39.0)).rate_percent == pytest.approx(whole.rate_percent)
+    with pytest.raises(InputError, match=r"do not both cover 20 to 30 dB, only 26.00 to 39.00 dB"):
+        bd(CURVE, test, (20, 30))
 
 
 def test_curves_apart() -> None:
     with pytest.raises(InputError, match=r"26.00 to 39.00 dB, and 39.00 to 52.00 dB"):
-        bd_rate(CURVE, Curve(CURVE.bpp, CURVE.psnr + 13))
+        bd(CURVE, CURVE._replace(quality=CURVE.quality + 13))
+    found = bd(CURVE, CURVE._replace(bpp=CURVE.bpp * 100))
+    assert found.rate_percent == pytest.approx(9900)
+    assert found[3:] == (None, None, None)
+
+
+def test_a_curve_that_wastes_bits_has_a_bd_rate() -> None:
+    found = bd(CURVE, CURVE._replace(bpp=CURVE.bpp[[0, 1, 3, 2, 4]]))
+    assert abs(found.rate_percent) < 50
+    assert found.gain_db is None
+
+
+def test_other_pictures_do_not_compare() -> None:
+    with pytest.raises(InputError, match="other pictures"):
+        bd(CURVE._replace(pictures="0a"), CURVE._replace(pictures="0b"))
+    bd(CURVE._replace(pictures="0a"), CURVE)  # published curves do not say which
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bjontegaard", None)
     with pytest.raises(InputError, match=r"pip install cwic\[eval\]"):
-        bd_rate(CURVE, CURVE)
+        bd(CURVE, CURVE)
+
+
+def _number(cell: str) -> float | None:
+    return None if cell == "–" else float(cell.replace("−", "-"))
 
 
 @pytest.mark.skipif("CWIC_DATA" not in os.environ, reason="needs the published curves")
-def test_published_jpeg_against_published_vtm() -> None:
-    published = Path(os.environ["CWIC_DATA"]).parent / "anchors" / "published" / "kodak"
-    if not published.is_dir():
+def test_the_known_table_of_published_curves() -> None:
+    """BD-rates against VTM as somebody else's program computed them: akima, akima over 31 to 36 dB, and MS-SSIM."""
+    anchors = Path(os.environ["CWIC_DATA"]).parent / "anchors"
+    if not (anchors / "README.md").is_file():
         pytest.skip("no published curves beside the data")
-    found = bd_rate(read_curve(published / "vtm.json"), read_curve(published / "jpeg.json"))
-    assert found.percent == pytest.approx(208.5, abs=0.05)
-    assert (found.low, found.high) == pytest.approx((26.1, 40.6), abs=0.05)
+    published = anchors / "published" / "kodak"
+    lines = re.findall(r"^\| (\S+) \| published \| (.+) \|$", (anchors / "README.md").read_text("utf-8"), re.MULTILINE)
+    table = {name: cells.split(" | ") for name, cells in lines if len(cells.split(" | ")) == 7}
+    assert len(table) == 15
+    for name, cells in table.items():
+        known = [_number(cells[index]) for index in (2, 5, 6)]
+        rows = [("psnr", None, known[0]), ("psnr", (31.0, 36.0), known[1]), ("ms-ssim", None, known[2])]
+        for metric, over, percent in rows:
+            if percent is not None:
+                reference, test = (read_curve(published / f"{curve}.json", metric) for curve in ("vtm", name))
+                assert bd(reference, test, over).rate_percent == pytest.approx(percent, abs=0.1), (name, metric, over)

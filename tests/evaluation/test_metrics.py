@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cwic.errors import InputError
-from cwic.evaluation.metrics import MS_SSIM_MIN_SIDE, ms_ssim, psnr
+from cwic.evaluation.metrics import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE, ms_ssim, psnr, ssimulacra2
 
 
 def _noise(height: int, width: int) -> np.ndarray:
@@ -34,19 +34,27 @@ def test_ms_ssim_ranks_and_is_one_for_equal_pictures() -> None:
     assert 0 <= ms_ssim(x, strong.astype(np.uint8)) < ms_ssim(x, slight.astype(np.uint8)) < 1
 
 
-def test_ms_ssim_is_undefined_for_small_pictures() -> None:
-    x = _noise(300, MS_SSIM_MIN_SIDE - 1)
-    assert math.isnan(ms_ssim(x, x))
-
-
-def test_ms_ssim_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pytorch_msssim", None)
-    x = _noise(MS_SSIM_MIN_SIDE, MS_SSIM_MIN_SIDE)
+@pytest.mark.parametrize(
+    ("metric", "side", "package"),
+    [(ms_ssim, MS_SSIM_MIN_SIDE, "pytorch_msssim"), (ssimulacra2, SSIMULACRA2_MIN_SIDE, "ssimulacra2")],
+)
+def test_small_pictures_and_a_missing_package(metric, side, package, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    small, large = _noise(300, side - 1), _noise(side, side)
+    assert math.isnan(metric(small, small))
     with pytest.raises(InputError, match=r"pip install cwic\[eval\]"):
-        ms_ssim(x, x)
+        metric(large, large)
 
 
-@pytest.mark.parametrize("metric", [psnr, ms_ssim])
+def test_ssimulacra2_ranks_and_is_100_for_equal_pictures() -> None:
+    pytest.importorskip("ssimulacra2")
+    x = np.full((SSIMULACRA2_MIN_SIDE, SSIMULACRA2_MIN_SIDE, 3), 100, np.uint8)
+    slight, strong = (x + _noise(*x.shape[:2]) // np.uint8(n) for n in (32, 4))
+    assert ssimulacra2(x, x) == pytest.approx(100)
+    assert ssimulacra2(x, strong) < ssimulacra2(x, slight) < 100
+
+
+@pytest.mark.parametrize("metric", [psnr, ms_ssim, ssimulacra2])
 @pytest.mark.parametrize("other", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 9, 3), np.uint8)])
 def test_other_arrays_are_refused(metric, other: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"expected uint8|differ in size"):

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 import cwic
-from cwic.cli import bd, data, decode, encode, eval, export, info, models, train
+from cwic.cli import data, decode, encode, eval, export, info, models, train
 
 app = typer.Typer(
     help="cwic: a learned image codec. A photograph to a small file and back.",
@@ -34,8 +34,7 @@ app.add_typer(models.app, name="models")
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.add_typer(data.app, name="data")
-app.command("eval")(eval.evaluate)
-app.command("bd")(bd.bd)
+app.add_typer(eval.app, name="eval")
 
 
 def _show_version(wanted: bool) -> None:

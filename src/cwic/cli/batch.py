@@ -68,10 +68,15 @@ def run(names: Sequence[str], work: Callable[[int], None]) -> None:
         except BrokenPipeError:
             raise  # nobody reads any more: typer ends the run quietly
         except (CwicError, OSError, MemoryError) as error:
-            say(f"cwic: {'stdin' if name == PIPE else name}: {_reason(error)}")
-            worst = max(worst, getattr(error, "exit_code", 1))
+            worst = max(worst, complain(name, error))
     if worst:
         raise typer.Exit(worst)
+
+
+def complain(name: str, error: Exception) -> int:
+    """Say what went wrong with a file, in one line. Returns its exit code."""
+    say(f"cwic: {'stdin' if name == PIPE else name}: {_reason(error)}")
+    return getattr(error, "exit_code", 1)
 
 
 def check_job(job: Job, *, force: bool) -> None:

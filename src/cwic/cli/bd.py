@@ -1,37 +1,82 @@
-"""`cwic bd`: how many more bits a codec needs than another."""
+"""`cwic eval bd`: how many more bits a codec needs than another."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cwic.cli import batch
 
+if TYPE_CHECKING:
+    from cwic.evaluation.bd import Bd
+
+_METRICS = {"psnr": "PSNR", "ms-ssim": "MS-SSIM"}
+
 
 def bd(
     reference: Annotated[str, typer.Argument(metavar="REF", help="Summary to compare with.", show_default=False)],
     tests: Annotated[list[str], typer.Argument(metavar="TEST...", help="Summaries to compare.", show_default=False)],
+    metric: Annotated[str, typer.Option("--metric", help="psnr, or ms-ssim as -10 log10(1 - x) dB.")] = "psnr",
+    over: Annotated[
+        str | None,
+        typer.Option("--over", metavar="LOW:HIGH", help="BD-rate over these dB only.", show_default=False),
+    ] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="A Markdown table.")] = False,
     as_json: batch.AsJson = False,
 ) -> None:
-    """Show BD-rates: the bits that curves need beside a reference, at equal PSNR.
+    """Show BD-rates, the bits that curves need beside a reference at equal quality, and BD-PSNRs.
 
-    The summaries are the JSON files of cwic eval. In percent, negative where fewer are needed, as a mean over
-    the PSNRs that both curves cover.
+    The summaries are the JSON files of cwic eval, or published ones of the same shape. BD-rate is in percent,
+    negative where fewer bits are needed; BD-PSNR in dB at equal rate, positive where better. Both are means over
+    what both curves cover, which is shown beside them: figures over different ranges do not rank codecs, and
+    --over gives all the same one.
     """
-    from cwic.evaluation.bd import Curve, bd_rate, read_curve
+    if metric not in _METRICS:
+        raise typer.BadParameter(f"--metric {metric}: there are {' and '.join(_METRICS)}")
+    interval = None if over is None else _interval(over)
+
+    from cwic.evaluation.bd import Curve, read_curve
+    from cwic.evaluation.bd import bd as compare
+    from cwic.evaluation.table import aligned, markdown
 
     curves: list[Curve] = []
-    batch.run([reference], lambda _: curves.append(read_curve(reference)))
+    batch.run([reference], lambda _: curves.append(read_curve(reference, metric)))
+    found: list[tuple[str, Bd]] = []
+    failure: typer.Exit | None = None
+    try:
+        batch.run(tests, lambda i: found.append((tests[i], compare(curves[0], read_curve(tests[i], metric), interval))))
+    except typer.Exit as stop:
+        failure = stop
 
-    def work(index: int) -> None:
-        found = bd_rate(curves[0], read_curve(tests[index]))
-        batch.report(
-            f"{found.percent:>+10.2f}{found.low:>9.2f} to {found.high:.2f}  {tests[index]}",
-            {"reference": reference, "test": tests[index], **found._asdict()},
-            as_json=as_json,
-        )
+    if as_json:
+        for test, figures in found:
+            record: dict[str, Any] = {"reference": reference, "test": test, "metric": metric, **figures._asdict()}
+            typer.echo(json.dumps(record))
+    elif found:
+        head = ["BD-rate %", "over, dB", f"BD-{_METRICS[metric]} dB", "over, bpp", f"test (reference: {reference})"]
+        table = markdown if as_markdown else aligned
+        typer.echo(table(head, [_cells(test, figures) for test, figures in found]))
+    if failure:
+        raise failure
 
-    if not as_json:
-        typer.echo(f"{'BD-rate %':>10}{'overlap, dB':>18}  test (reference: {reference})")
-    batch.run(tests, work)
+
+def _cells(test: str, figures: Bd) -> list[str]:
+    return [
+        f"{figures.rate_percent:+.2f}",
+        f"{figures.low_db:.2f} to {figures.high_db:.2f}",
+        "–" if figures.gain_db is None else f"{figures.gain_db:+.3f}",
+        "–" if figures.gain_db is None else f"{figures.low_bpp:.3f} to {figures.high_bpp:.3f}",
+        test,
+    ]
+
+
+def _interval(text: str) -> tuple[float, float]:
+    try:
+        low, high = map(float, text.split(":"))
+        if not low < high:
+            raise ValueError
+    except ValueError:
+        raise typer.BadParameter(f"--over {text}: expected LOW:HIGH in dB, as 31:36") from None
+    return low, high

@@ -1,75 +1,39 @@
-"""Rate, distortion and time of codecs: one row a picture and quality, and means over the pictures.
-
-The conditions are those of docs/test-conditions.md.
-"""
+"""Rate, distortion and time of a codec on a picture. The conditions are those of docs/test-conditions.md."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import platform
-from collections.abc import Iterable, Sequence
-from importlib.metadata import version
-from statistics import fmean
+from collections.abc import Sequence
 from time import perf_counter
-from typing import Any, NamedTuple
+from zlib import crc32
 
-from cwic import __version__
-from cwic.errors import CwicError
-from cwic.evaluation.codecs import Codec
-from cwic.evaluation.metrics import ms_ssim, psnr
+from cwic.errors import CwicError, InputError
+from cwic.evaluation.codecs.codec import Codec
+from cwic.evaluation.metrics import ms_ssim, psnr, ssimulacra2
+from cwic.evaluation.rows import DECIMALS, Row
 from cwic.image.picture import Picture
 
 
-class Row(NamedTuple):
-    """One picture at one quality. The field names are the columns of the TSV.
-
-    Attributes:
-        bytes: size of the whole file.
-        bpp: bits per pixel of H*W.
-        psnr_rgb_db: in dB, infinite for equal pictures.
-        ms_ssim_rgb: in [0, 1], NaN for small pictures.
-        encode_s, decode_s: wall seconds from pixels in memory to a file in memory, and back.
-    """
-
-    codec: str
-    quality: float
-    image: str
-    width: int
-    height: int
-    bytes: int
-    bpp: float
-    psnr_rgb_db: float
-    ms_ssim_rgb: float
-    encode_s: float
-    decode_s: float
+def settings_of(codec: Codec) -> str:
+    """Eight hex digits for the codec's settings, versions and model: rows of others are not its own."""
+    return f"{crc32(codec.description.encode()):08x}"
 
 
-class Point(NamedTuple):
-    """Means over the pictures at one quality."""
-
-    quality: float
-    bpp: float
-    psnr_rgb_db: float
-    ms_ssim_rgb: float
-    encode_s: float
-    decode_s: float
-
-    def results(self) -> dict[str, float | None]:
-        """The means under the names of the summary; None for what JSON has no number for."""
-        named = {
-            "bpp": self.bpp,
-            "psnr-rgb": self.psnr_rgb_db,
-            "ms-ssim-rgb": self.ms_ssim_rgb,
-            "encoding_time": self.encode_s,
-            "decoding_time": self.decode_s,
-        }
-        return {key: value if math.isfinite(value) else None for key, value in named.items()}
+def fingerprint(picture: Picture) -> str:
+    """Eight hex digits for the samples of a picture: another picture of the same name is another picture."""
+    return f"{crc32(picture.pixels.tobytes()):08x}"
 
 
-def measure_picture(codec: Codec, qualities: Sequence[float], image: str, picture: Picture) -> list[Row]:
+def measure_picture(
+    codec: Codec, qualities: Sequence[float], image: str, picture: Picture, *, perceptual: bool = False
+) -> list[Row]:
     """Code one picture at every quality, after one run at the first of them that is not timed.
+
+    Args:
+        codec: what codes.
+        qualities: one row each.
+        image: the name that the rows give to the picture.
+        picture: what is coded.
+        perceptual: compute SSIMULACRA2 too.
 
     Raises CwicError, of the kind that the codec raised, when any of them fails.
     """
@@ -78,68 +42,13 @@ def measure_picture(codec: Codec, qualities: Sequence[float], image: str, pictur
     try:
         codec.decode(codec.encode(picture.pixels, quality))
         for quality in qualities:
-            rows.append(_measure(codec, quality, image, picture))
+            rows.append(_measure(codec, quality, image, picture, perceptual=perceptual))
     except CwicError as error:
         raise type(error)(f"{codec.name} at quality {quality:g}: {error}") from error
     return rows
 
 
-def means(rows: Iterable[Row]) -> list[Point]:
-    """Means over the pictures, one point a quality in rising order; MS-SSIM over those where it is defined."""
-    by_quality: dict[float, list[Row]] = {}
-    for row in rows:
-        by_quality.setdefault(row.quality, []).append(row)
-    return [
-        Point(
-            quality,
-            fmean(row.bpp for row in group),
-            fmean(row.psnr_rgb_db for row in group),
-            fmean([row.ms_ssim_rgb for row in group if not math.isnan(row.ms_ssim_rgb)] or [math.nan]),
-            fmean(row.encode_s for row in group),
-            fmean(row.decode_s for row in group),
-        )
-        for quality, group in sorted(by_quality.items())
-    ]
-
-
-def to_tsv(rows: Iterable[Row]) -> bytes:
-    """The rows as text, under their column names, by quality and then by picture."""
-    lines = ["\t".join(Row._fields)]
-    for row in sorted(rows, key=lambda row: (row.quality, row.image)):
-        # No file name may break the table.
-        fields = row._asdict() | {"quality": f"{row.quality:g}", "image": " ".join(row.image.split())}
-        texts = (f"{value:.6f}" if isinstance(value, float) else str(value) for value in fields.values())
-        lines.append("\t".join(texts))
-    return ("\n".join(lines) + "\n").encode()
-
-
-def to_summary(codec: Codec, points: Sequence[Point], meta: dict[str, Any]) -> bytes:
-    """The means as JSON: name, description, meta, and one list a result, one entry a quality."""
-    results = [point.results() for point in points]
-    summary = {
-        "name": codec.name,
-        "description": codec.description,
-        "meta": {**meta, "quality": [point.quality for point in points]},
-        "results": {key: [entry[key] for entry in results] for key in results[0]},
-    }
-    return (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode()
-
-
-def environment() -> dict[str, Any]:
-    """What times, and the last digits of the rest, depend on."""
-    import torch
-
-    packages = ("numpy", "pillow", "torch", "pytorch-msssim")
-    return {
-        "versions": {"cwic": __version__, "python": platform.python_version()}
-        | {package: version(package) for package in packages},
-        "platform": platform.platform(),
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _measure(codec: Codec, quality: float, image: str, picture: Picture) -> Row:
+def _measure(codec: Codec, quality: float, image: str, picture: Picture, *, perceptual: bool) -> Row:
     start = perf_counter()
     data = codec.encode(picture.pixels, quality)
     encoded = perf_counter()
@@ -147,16 +56,22 @@ def _measure(codec: Codec, quality: float, image: str, picture: Picture) -> Row:
     decoded = perf_counter()
 
     x = picture.rgb
+    if x_hat.shape != x.shape:
+        raise InputError(f"a picture of shape {list(x.shape)} came back as {list(x_hat.shape)}")
+    # Rounded as the table on disk is, so that a run that goes on from there has the same means.
     return Row(
         codec.name,
+        settings_of(codec),
         quality,
         image,
+        fingerprint(picture),
         picture.width,
         picture.height,
         len(data),
-        8 * len(data) / (picture.width * picture.height),
-        psnr(x, x_hat),
-        ms_ssim(x, x_hat),
-        encoded - start,
-        decoded - encoded,
+        round(8 * len(data) / (picture.width * picture.height), DECIMALS),
+        round(psnr(x, x_hat), DECIMALS),
+        round(ms_ssim(x, x_hat), DECIMALS),
+        round(ssimulacra2(x, x_hat), DECIMALS) if perceptual else None,
+        round(encoded - start, DECIMALS),
+        round(decoded - encoded, DECIMALS),
     )

@@ -1,0 +1,230 @@
+"""`cwic eval DIR`: rate, distortion and time of codecs over a folder of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from cwic.cli import batch
+from cwic.errors import CwicError
+from cwic.models.catalog import DEFAULT
+
+if TYPE_CHECKING:
+    from cwic.evaluation.codecs.codec import Codec
+    from cwic.evaluation.run import Outcome, Table
+    from cwic.evaluation.summary import Point
+
+T = TypeVar("T")
+
+_HEAD = f"{'codec':<16}{'quality':>8}{'bpp':>10}{'PSNR dB':>10}{'MS-SSIM':>10}{'encode s':>10}{'decode s':>10}"
+
+
+def measure(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of pictures.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results of each codec.", show_default=False)],
+    names: Annotated[
+        list[str],
+        typer.Option(
+            "--codec",
+            "-c",
+            help="A model or WEIGHTS.safetensors; jpeg, jpeg-444, jpeg2000, webp, avif, avif-psnr, jpegxl, heic or "
+            "heic-psnr; PROGRAM.toml for a program with a command line.",
+        ),
+    ] = [DEFAULT],  # noqa: B006 - read only, and typer shows it
+    quality: Annotated[
+        str | None,
+        typer.Option(
+            "--quality",
+            "-q",
+            help="START:STOP:STEP, numbers with commas, or both. Each codec has its own ten or more where left out.",
+            show_default=False,
+        ),
+    ] = None,
+    perceptual: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too, which is slow.")] = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Processes. With more than one, times are not to be compared.")
+    ] = 1,
+    force: Annotated[
+        bool,
+        typer.Option("--force", "-f", help="Drop rows of other settings, qualities or pictures from existing results."),
+    ] = False,
+    as_json: batch.AsJson = False,
+) -> None:
+    """Measure codecs: bits per pixel, PSNR, MS-SSIM and seconds, as means over the pictures of a folder.
+
+    OUT/CODEC.tsv gets a row for every picture and quality, OUT/CODEC.json the means. A run goes on where an earlier
+    one stopped: what is there already, of the same codec, settings, versions, quality and picture, is not measured
+    again (delete the files to do so). A picture that fails is left out of the means of its codec.
+    """
+    qualities = None if quality is None else _qualities(quality)
+
+    from cwic.evaluation.run import measure as measured
+    from cwic.evaluation.summary import environment
+
+    tally = _Tally()
+    codecs = _open(dict.fromkeys(names), qualities, tally, perceptual=perceptual)
+    files = _pictures(folder, tally) if codecs else {}
+    tables = _tables(codecs, qualities, files, folder, out, perceptual=perceptual, force=force, tally=tally)
+    tasks = [task for table in tables.values() for task in table.tasks(files)]
+    place = {image: index for index, image in enumerate(files)}
+    tasks.sort(key=lambda task: place[task.image])  # by picture: the codecs take turns
+    with _progress(len(tasks)) as step:
+        for outcome in measured(tasks, jobs):
+            step(outcome)
+            if outcome.error is not None:
+                tally.take(str(folder / outcome.task.image), outcome.error)
+            else:
+                table = tables[outcome.task.codec]
+                tally.attempt(table.codec.name, partial(table.add, outcome.rows))
+
+    meta = {"dataset": folder.resolve().name, **environment(jobs)}
+    points = {table.codec.name: table.close() for table in tables.values()}
+    # Files before the lines, so that a closed pipe costs no results; and the lines even on a full disk.
+    for table in tables.values():
+        tally.attempt(table.codec.name, partial(table.save, points[table.codec.name], meta))
+    if not as_json and any(points.values()):
+        typer.echo(_HEAD + (f"{'SSIMULACRA2':>13}" if perceptual else ""))
+    for name, its_points in points.items():
+        for point in its_points:
+            _report(name, point, as_json=as_json)
+    tally.end()
+
+
+class _Tally:
+    """What failed so far: said when it happens, and counted for the exit code."""
+
+    def __init__(self) -> None:
+        self.worst = 0
+
+    def take(self, name: str, error: Exception) -> None:
+        """Say that something failed."""
+        self.worst = max(self.worst, batch.complain(name, error))
+
+    def attempt(self, name: str, work: Callable[[], T]) -> T | None:
+        """What the work comes to; None where it fails, which is a failure of `name` and does not stop the rest."""
+        try:
+            return work()
+        except (CwicError, OSError, MemoryError) as error:
+            self.take(name, error)
+            return None
+
+    def end(self) -> None:
+        """Exit with the highest code of the failures, if there were any."""
+        if self.worst:
+            raise typer.Exit(self.worst)
+
+
+def _open(
+    names: Iterable[str], qualities: Sequence[float] | None, tally: _Tally, *, perceptual: bool
+) -> dict[str, Codec]:
+    """The codecs that can be had, by the names they were asked for. Wrong usage ends the run before it begins."""
+    from cwic.evaluation.codecs.registry import open_codec
+    from cwic.extras import require
+
+    # Without them nothing can be measured.
+    for package in ("pytorch_msssim", *(["ssimulacra2"] if perceptual else [])):
+        if tally.attempt("cwic eval", partial(require, package, "eval")) is None:
+            return {}
+    opened = {name: tally.attempt(name, partial(open_codec, name)) for name in names}
+    codecs = {name: codec for name, codec in opened.items() if codec is not None}
+    for name, codec in codecs.items():
+        for quality in qualities or ():
+            if quality not in codec.scale:
+                raise typer.BadParameter(f"{codec.name} has no quality {quality:g}")
+        if sum(codec.name == other.name for other in codecs.values()) > 1:
+            raise typer.BadParameter(f"two codecs would be called {codec.name}: rename the file {name}")
+    return codecs
+
+
+def _pictures(folder: Path, tally: _Tally) -> dict[str, Path]:
+    """The picture files by the names that rows give them, which no name of a file may break."""
+    from cwic.image.folder import picture_files
+
+    files = tally.attempt(str(folder), partial(picture_files, folder)) or []
+    return {
+        " ".join(file.relative_to(folder).as_posix().encode(errors="backslashreplace").decode().split()): file
+        for file in files
+    }
+
+
+def _tables(
+    codecs: dict[str, Codec],
+    qualities: Sequence[float] | None,
+    files: dict[str, Path],
+    folder: Path,
+    out: Path,
+    *,
+    perceptual: bool,
+    force: bool,
+    tally: _Tally,
+) -> dict[str, Table]:
+    """The results of each codec so far, by the name it was asked for."""
+    from cwic.evaluation.run import Table, fingerprints
+
+    pictures, unreadable = fingerprints(files)
+    for image, error in unreadable.items():
+        tally.take(str(folder / image), error)
+    tables: dict[str, Table] = {}
+    for name, codec in codecs.items() if pictures else ():
+        table = Table(codec, name, out, qualities or codec.qualities, pictures, unreadable.keys(), perceptual)
+        if tally.attempt(codec.name, partial(_load, table, force=force)):
+            tables[name] = table
+    return tables
+
+
+def _load(table: Table, *, force: bool) -> bool:
+    table.out.mkdir(parents=True, exist_ok=True)
+    table.load(force=force)
+    if table.damaged:
+        batch.say(f"{table.tsv}: {table.damaged} half-written lines are measured again")
+    return True
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
+    """Shows how far a run is: a bar on a terminal, a line for each task elsewhere."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        done = iter(range(1, total + 1))
+        yield lambda outcome: batch.say(f"{next(done)}/{total}  {outcome.task.image}  {outcome.task.codec}")
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        shown = bar.add_task("", total=total)
+        yield lambda outcome: bar.update(shown, advance=1, description=f"{outcome.task.image}  {outcome.task.codec}")
+
+
+def _report(name: str, point: Point, *, as_json: bool) -> None:
+    line = (
+        f"{name:<16}{point.quality:>8g}{point.bpp:>10.4f}{point.psnr_rgb_db:>10.3f}{point.ms_ssim_rgb:>10.5f}"
+        f"{point.encode_s:>10.4f}{point.decode_s:>10.4f}"
+    )
+    if point.ssimulacra2 is not None:
+        line += f"{point.ssimulacra2:>13.2f}"
+    batch.report(line, {"codec": name, "quality": point.quality, **point.results()}, as_json=as_json)
+
+
+def _qualities(text: str) -> list[float]:
+    """`5:95:10` or `5,15,50` or both with commas, as rising numbers without repeats. The stop is included."""
+    values: set[Decimal] = set()
+    try:
+        for part in text.split(","):
+            start, stop, step = map(Decimal, part.split(":") if ":" in part else (part, part, "1"))
+            # The finest step of any codec is a tenth; a finer one would fill the memory with numbers.
+            if not (0 <= start <= stop <= 100 and step >= Decimal("0.1")):
+                raise ValueError
+            values.update(start + step * i for i in range(int((stop - start) / step) + 1))
+    except (ArithmeticError, ValueError):
+        raise typer.BadParameter(
+            f"--quality {text}: expected START:STOP:STEP or numbers with commas, from 0 to 100"
+        ) from None
+    return [float(value) for value in sorted(values)]

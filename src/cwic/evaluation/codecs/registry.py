@@ -1,0 +1,90 @@
+"""The codecs there are, one row each, and how one is opened by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cwic.errors import InputError
+from cwic.evaluation.codecs.codec import Codec, Scale
+from cwic.evaluation.codecs.command_codec import read_command_codec
+from cwic.evaluation.codecs.cwic_codec import CwicCodec
+from cwic.evaluation.codecs.jpegxl_codec import JpegxlCodec
+from cwic.evaluation.codecs.pillow_codec import HeifCodec, PillowCodec, jpeg2000_rate
+from cwic.models import catalog
+
+_JPEG = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)
+_HEIC = (5, 10, 15, 20, 26, 32, 38, 44, 50, 56)
+
+PEERS = {
+    codec.name: codec
+    for codec in (
+        PillowCodec("jpeg", "JPEG", "libjpeg_turbo", "4:2:0, default tables", _JPEG, {"subsampling": "4:2:0"}),
+        PillowCodec("jpeg-444", "JPEG", "libjpeg_turbo", "4:4:4, default tables", _JPEG, {"subsampling": "4:4:4"}),
+        PillowCodec(
+            "jpeg2000",
+            "JPEG2000",
+            "jpg_2000",
+            "4:4:4, irreversible 9/7 and ICT, JP2 file, one layer at quality/25 bits per pixel",
+            (2.5, 4, 6, 9, 13, 18, 25, 35, 45, 60),
+            {"irreversible": True, "quality_mode": "rates"},
+            jpeg2000_rate,
+            Scale(1, 100, 1),
+        ),
+        PillowCodec(
+            "webp", "WEBP", "webp", "lossy, method 6", (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90), {"method": 6}
+        ),
+        PillowCodec(
+            "avif",
+            "AVIF",
+            "avif",
+            "4:2:0, speed 6, default tuning",
+            (5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
+            {"subsampling": "4:2:0", "speed": 6},
+        ),
+        # The default tuning is for the eye; this one shows what the format can do in PSNR.
+        PillowCodec(
+            "avif-psnr",
+            "AVIF",
+            "avif",
+            "4:4:4, speed 6, tune=psnr",
+            (3, 8, 14, 20, 30, 40, 50, 60, 70, 80),
+            {"subsampling": "4:4:4", "speed": 6, "advanced": {"tune": "psnr"}},
+        ),
+        JpegxlCodec("jpegxl", 7, (5, 10, 20, 30, 40, 50, 60, 70, 80, 85, 90)),
+        HeifCodec("heic", "HEIF", "x265", "4:2:0, preset slow, tune ssim (the defaults)", _HEIC),
+        HeifCodec(
+            "heic-psnr",
+            "HEIF",
+            "x265",
+            "4:4:4, preset slow, tune=psnr",
+            (2, *_HEIC),
+            {"chroma": 444, "enc_params": {"tune": "psnr"}},
+        ),
+    )
+}
+
+
+def open_codec(name: str) -> Codec:
+    """A codec, ready to work.
+
+    Args:
+        name: a model that `cwic models list` shows, one of PEERS, the path of a `.safetensors` weight file, or the
+            path of a `.toml` file that describes a program.
+
+    Raises:
+        InputError: there is no such codec, or what it needs is not installed.
+        ModelError: the weights of the model are missing or malformed.
+    """
+    path = Path(name)
+    if path.suffix == ".toml":
+        command = read_command_codec(path)
+        command.ready()
+        return command
+    if name in catalog.CATALOG or name in catalog.names() or path.suffix == catalog.SUFFIX:
+        catalog.describe(name)
+        return CwicCodec(path.stem if path.suffix == catalog.SUFFIX else name, name)
+    if name not in PEERS:
+        known = ", ".join([*catalog.names(), *PEERS])
+        raise InputError(f"unknown codec {name!r}; there are: {known}, and files: WEIGHTS.safetensors, PROGRAM.toml")
+    PEERS[name].ready()
+    return PEERS[name]

@@ -1,0 +1,89 @@
+"""That the documents say what results/ holds; and the parts of the script that makes them so."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cwic.evaluation.codecs.registry import PEERS
+from cwic.evaluation.rows import read_tsv
+from cwic.evaluation.summary import means
+from cwic.models import catalog
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def results() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("results", ROOT / "benchmarks" / "results.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_documents_agree_with_the_results(results: ModuleType) -> None:
+    for path, text in results.documents().items():
+        assert path.read_text("utf-8") == text, f"{path.name} quotes other figures than results/ holds: make results"
+
+
+def test_the_curves_are_those_of_the_results(results: ModuleType) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    drawn = results.CURVES.read_bytes()
+    if f"Matplotlib v{matplotlib.__version__}," not in drawn.decode():
+        pytest.skip("drawn by another version of matplotlib")
+    assert drawn == results.curves(), "make results draws it anew"
+
+
+@pytest.mark.parametrize("name", ["kodak", "val"])
+@pytest.mark.parametrize("codec", ["cwic-s", *PEERS])
+def test_summaries_are_the_means_of_their_tables(name: str, codec: str) -> None:
+    folder = ROOT / "results" / name
+    rows, damaged = read_tsv((folder / f"{codec}.tsv").read_bytes(), perceptual=False)
+    summary = json.loads((folder / f"{codec}.json").read_text())
+    points = means(rows)
+    assert damaged == 0
+    assert len(points) >= 10
+    assert summary["meta"]["failed"] == []
+    assert summary["meta"]["quality"] == [point.quality for point in points]
+    for key, values in summary["results"].items():
+        assert values == pytest.approx([point.results()[key] for point in points], nan_ok=True)
+
+
+def test_published_curves_name_their_source() -> None:
+    files = sorted((ROOT / "results" / "kodak" / "published").glob("*.json"))
+    assert len(files) == 15
+    for file in files:
+        summary = json.loads(file.read_text())
+        assert summary["meta"]["source"], file.name
+        assert summary["meta"]["url"].startswith("https://"), file.name
+        assert len({len(values) for values in summary["results"].values()}) == 1, file.name
+
+
+def test_a_block_is_replaced_and_nothing_else(results: ModuleType) -> None:
+    text = "a\n<!-- x: by a tool -->\nold\nold\n<!-- end of x -->\nb\n<!-- y: z -->\nkept\n<!-- end of y -->\n"
+    assert results.with_block(text, "x", "new \\1") == text.replace("old\nold", "new \\1")
+    with pytest.raises(ValueError, match="no block"):
+        results.with_block(text, "z", "new")
+
+
+def test_a_fresh_model_card_gets_its_blocks(results: ModuleType) -> None:
+    card = results.with_section("# mine\n")
+    assert card.startswith("# mine\n\n## Rate and distortion on Kodak\n")
+    assert results.with_section(card) == card
+    for name in ("rd-points", "bd-rates"):
+        assert "| 1 |" in results.with_block(card, name, "| 1 |")
+
+
+def test_the_figures_are_of_the_model_in_the_package() -> None:
+    """Fails after new weights until they are measured."""
+    description = json.loads((ROOT / "results" / "kodak" / "cwic-s.json").read_text())["description"]
+    found = re.search(r"\((\w+)\)$", description)
+    assert found is not None
+    assert found[1] == catalog.id_of("cwic-s").hex(), "make results measures the new model"
