@@ -45,7 +45,7 @@ def test_a_run_learns_reports_and_leaves_its_checkpoints(
     lines = re.findall(r"step (\d+) .* loss ([-\d.]+)  J ([-\d.]+)  bpp ([\d.]+)  psnr ([\d.]+) .* skipped 0", out)
     assert [int(line[0]) for line in lines] == [1, 2, 3, 4, 5, 6]
     assert "broken.png" in err
-    assert "3 pictures, 1 more too small" in err
+    assert "3 pictures, 1 more too small for the crop, 1 unreadable" in err
 
     state, undecayed = load_checkpoint(final), load_checkpoint(tmp_path / "run" / "undecayed.ckpt")
     assert (state["progress"]["step"], undecayed["progress"]["step"]) == (6, 5)

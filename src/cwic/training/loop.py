@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -52,15 +53,19 @@ def train(
     To `resume` a file is to start a new run from its weights, and its optimisers' states if it has any.
     Raises `InputError` if data or checkpoint cannot be used.
     """
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision="bf16-mixed")
+    # Under torchrun, which says how many nodes it started on, each node has `devices`.
+    nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision="bf16-mixed")
     fabric.launch()
     if fabric.device.type == "cpu":
         # Networks this small gain nothing from a second thread and much from a second process (docs/training.md).
         torch.set_num_threads(1)
     pictures = open_pictures(data, recipe.crop, fabric.global_rank, fabric.world_size, fabric.device.type)
-    for line in pictures.skipped:
-        print(f"skipped {line}", file=sys.stderr)
-    print(f"{len(pictures)} pictures, {pictures.too_small} more too small for the crop", file=sys.stderr)
+    listed = _list_skipped(pictures, 0)
+    print(
+        f"{len(pictures)} pictures, {pictures.too_small} more too small for the crop, {listed} unreadable",
+        file=sys.stderr,
+    )
     learner = Learner(fabric, recipe, pictures)
     learner.start(resume)
     run.mkdir(parents=True, exist_ok=True)
@@ -108,7 +113,16 @@ def train(
         learner.save(end)
         if finished:
             check()
+    _list_skipped(pictures, listed)  # what shards turned up meanwhile
     return Outcome(end if fabric.is_global_zero else None, finished)
+
+
+def _list_skipped(pictures: Pictures, listed: int) -> int:
+    """Names the files that could not be read, but for the first `listed`; returns how many there are."""
+    skipped = list(pictures.skipped)
+    for line in skipped[listed:]:
+        print(f"skipped {line}", file=sys.stderr)
+    return len(skipped)
 
 
 def _conditions(fabric: Fabric, data: Path, pictures: Pictures, resume: Path | None, budget: float) -> dict[str, Any]:
