@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from cwic.errors import InputError
 from cwic.models.config import Cwam2024Config
 from cwic.models.cwam2024 import Cwam2024Model
 from cwic.models.model import CwicModel
@@ -163,3 +164,17 @@ def test_the_layout_of_a_weight_does_not_change_its_step(paper_recipe: Recipe) -
         Optimisers(model, paper_recipe).step()
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert (one - other).norm() < 1e-2 * paper_recipe.muon_lr * one.numel() ** 0.5
+
+
+def test_states_of_other_optimisers_are_refused(paper_recipe: Recipe) -> None:
+    model = Cwam2024Model(paper_recipe.model)
+    optimisers = Optimisers(model, paper_recipe)
+    states = optimisers.state_dict()
+    for other in ([*states, states[0]], states[:1], states[::-1]):
+        with pytest.raises(InputError, match="which are Muon, AdamW, Adam"):
+            optimisers.load_state_dict(other)
+    wider = Optimisers(Cwam2024Model(Cwam2024Config(8)), paper_recipe)
+    with pytest.raises(InputError, match="learnt other parameters"):
+        wider.load_state_dict(states)
+    unnamed = [{key: value for key, value in state.items() if key != "kind"} for state in states]
+    optimisers.load_state_dict(unnamed)  # as earlier versions wrote them

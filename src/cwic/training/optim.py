@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cwic.errors import InputError
 from cwic.extras import require
 from cwic.latents.factorized import EntropyBottleneck
 from cwic.latents.fixed_point import Depthwise, PhasePointwise
@@ -97,12 +98,19 @@ class Optimisers:
 
     def state_dict(self) -> list[dict[str, Any]]:
         """The optimisers' states, for `load_state_dict` on the same model."""
-        return [optimiser.state_dict() for optimiser in self._optimisers]
+        return [{"kind": type(optimiser).__name__, **optimiser.state_dict()} for optimiser in self._optimisers]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Takes the states that `state_dict` gave."""
+        """Takes the states that `state_dict` gave. Raises `InputError` if they are of other optimisers."""
+        kinds = [type(optimiser).__name__ for optimiser in self._optimisers]
+        found = [state.get("kind", kind) for state, kind in zip(states, kinds, strict=False)]
+        if len(states) != len(kinds) or found != kinds:
+            raise InputError(f"the checkpoint's optimisers are not the recipe's, which are {', '.join(kinds)}")
         for optimiser, state in zip(self._optimisers, states, strict=True):
-            optimiser.load_state_dict(state)
+            try:
+                optimiser.load_state_dict(state)
+            except ValueError as error:
+                raise InputError(f"the checkpoint's optimisers learnt other parameters: {error}") from error
 
 
 def _of_matrices(views: list[nn.Parameter], recipe: Recipe, adam: dict[str, Any]) -> torch.optim.Optimizer:
