@@ -15,6 +15,7 @@ from cwic.errors import InputError
 from cwic.extras import require
 from cwic.latents.factorized import EntropyBottleneck
 from cwic.latents.fixed_point import Depthwise, PhasePointwise
+from cwic.training.muon import Muon
 from cwic.training.recipe import Recipe
 from cwic.transforms.analysis import LinearMap
 
@@ -115,7 +116,7 @@ class Optimisers:
 
 def _of_matrices(views: list[nn.Parameter], recipe: Recipe, adam: dict[str, Any]) -> torch.optim.Optimizer:
     if recipe.optimiser == "muon":
-        return torch.optim.Muon(views, lr=recipe.muon_lr, weight_decay=0.0)
+        return Muon(views, lr=recipe.muon_lr, weight_decay=0.0)
     if recipe.optimiser == "soap":
         soap: type[torch.optim.Optimizer] = require("pytorch_optimizer", "train").SOAP
         return soap(views, lr=recipe.adam_lr, weight_decay=0.0)  # type: ignore[call-arg]
