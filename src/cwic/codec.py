@@ -5,17 +5,29 @@ Encoding reads down the source tree, decoding up: image -> transforms -> latents
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 from PIL import Image
 
-from cwic.container.chunks import TILE, Chunk, pack_tile, read_container, unpack_tile, write_container
+from cwic.container.chunks import ALPHA, Chunk, write_container
 from cwic.container.header import Header
+from cwic.container.index import Data, read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
+from cwic.container.salvage import salvage
 from cwic.errors import FormatError, ModelError
-from cwic.image.geometry import crop, pad, padded_side
-from cwic.image.picture import as_picture, to_pillow
-from cwic.image.tensors import to_picture, to_tensor
+from cwic.image.alpha import OPAQUE, decode_alpha, encode_alpha
+from cwic.image.fidelity import psnr
+from cwic.image.metadata import Metadata, metadata_of, upright
+from cwic.image.picture import Picture, as_picture, to_pillow
+from cwic.image.tiles import Box, Tiles, crop_box, default_tile_code, tile_code_of
 from cwic.models import catalog
+from cwic.models.exported import ExportedModel
+from cwic.targets import Target, reach
+from cwic.tiling.decode import TileDecoder
+from cwic.tiling.encode import encode_tiles
+from cwic.tiling.recover import placed_tiles
 
 DEFAULT_QUALITY = 50.0
 
@@ -23,55 +35,132 @@ DEFAULT_QUALITY = 50.0
 def encode(
     image: Image.Image | np.ndarray,
     *,
-    quality: float = DEFAULT_QUALITY,
+    quality: float | None = None,
+    target_bytes: float | None = None,
+    target_bpp: float | None = None,
+    target_psnr: float | None = None,
     model: str = catalog.DEFAULT,
+    metadata: Metadata | None = None,
+    strip: bool = False,
+    tile: int | None = None,
+    jobs: int = 1,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
 ) -> bytes:
     """The picture as the bytes of a `.cwic` file.
 
     Args:
-        image: a Pillow image of mode RGB, L, P or 1, or a uint8 array `[H, W, 3]` or `[H, W]`.
-        quality: 0 (smallest) to 100 (best), in steps of 0.1; the rate-distortion trade-off `lmbda` of the loss
-            `lmbda * 255**2 * MSE + bpp` is `0.0009 * 200**(quality / 100)`.
+        image: a Pillow image of mode RGB, RGBA, L, LA, P, PA or 1, or a uint8 array `[H, W, 3]` or `[H, W]`, or with
+            alpha as a last channel. Alpha is kept without loss.
+        quality: 0 (smallest) to 100 (best), in steps of 0.1, 50 by default; the rate-distortion trade-off `lmbda` of
+            the loss `lmbda * 255**2 * MSE + bpp` is `0.0009 * 200**(quality / 100)`.
+        target_bytes: instead of a quality: the largest file of at most this many bytes, with all that is in it.
+        target_bpp: the same in bits per pixel.
+        target_psnr: instead of a quality: the smallest file that decodes to at least this PSNR in dB, over 8-bit
+            samples, alpha left out.
         model: a name from the catalogue (`cwic models list`).
+        metadata: what to write of it; by default the ICC profile, EXIF and XMP that Pillow read with the image.
+        strip: write no metadata, and turn the picture upright if its EXIF says how, since nothing will say so later.
+        tile: side of tiles in pixels, 128, 256, 512 ...; by default 1024 for pictures over 2 megapixels, and one tile for
+            others. Memory grows with the tile, and bytes by a little as tiles get smaller.
+        jobs: tiles to work on at a time, in threads.
         device: where the networks run, as torch names it. It does not change what the file decodes to.
         limits: the largest picture to accept.
 
     Raises:
-        ValueError: `quality` is out of range.
+        ValueError: an argument is out of range, or more than one of quality and targets are given.
         InputError: a kind of picture that cwic does not code; the message says what to do.
         LimitError: the picture is larger than `limits`.
         ModelError: an unknown model, or its weights are missing or malformed.
+        TargetError: no quality reaches the target; the message gives the range.
     """
-    level = level_of(quality)
-    picture = as_picture(image)
-    header = Header(catalog.id_of(model), picture.width, picture.height, picture.mode, level)
+    level = level_of(DEFAULT_QUALITY if quality is None else quality)
+    picture = as_picture(upright(image) if strip else image)
+    target = Target.of(picture.width * picture.height, quality, target_bytes, target_bpp, target_psnr)
+    tile_code = default_tile_code(picture.width, picture.height) if tile is None else tile_code_of(tile)
+    header = Header(catalog.id_of(model), picture.width, picture.height, picture.full_mode, level, tile_code)
     header.check(limits)
-    x = pad(to_tensor(picture)).to(device)
-    coded = catalog.open_model(model, device).encode(x, level)
-    return write_container(header, [Chunk(TILE, pack_tile(coded.crc, coded.data))])
+    chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
+    network = catalog.open_model(model, device)
+
+    def file_at(level: int) -> bytes:
+        tiles = encode_tiles(network, picture, Tiles.of(header), level, jobs)
+        return write_container(replace(header, level=level), [*chunks, *tiles])
+
+    def fidelity(data: bytes) -> float:
+        return psnr(picture.pixels, as_picture(decode(data, device=device, limits=limits, jobs=jobs)).pixels)
+
+    return file_at(level) if target is None else reach(target, file_at, fidelity)
 
 
-def decode(data: bytes, *, device: str = "cpu", limits: Limits = DEFAULT_LIMITS) -> Image.Image:
-    """The picture in the bytes of a `.cwic` file, as a Pillow image of mode RGB or L.
+def decode(
+    data: Data,
+    *,
+    crop: tuple[int, int, int, int] | None = None,
+    jobs: int = 1,
+    device: str = "cpu",
+    limits: Limits = DEFAULT_LIMITS,
+) -> Image.Image:
+    """The picture in the bytes of a `.cwic` file, as a Pillow image with its metadata in `info`.
+
+    Args:
+        data: the file; it may be a memory map.
+        crop: left, top, width and height of a part to decode alone. Only the tiles that it needs are read and verified.
+        jobs: tiles to work on at a time, in threads.
+        device: where the networks run, as torch names it.
+        limits: the largest picture to accept.
 
     Raises:
+        ValueError: `jobs` is not positive.
+        InputError: `crop` is not inside the picture.
         FormatError: not a cwic file, a damaged one, or one that needs a newer version.
         LimitError: the file asks for more than `limits`; raised before memory is taken.
         ModelError: the model that the file was written with is not here.
     """
-    header, chunks = read_container(data, limits)
-    refuse_unsupported(header)
-    name = catalog.name_of(header.model_id)
-    if name is None:
-        raise ModelError(f"the file was written with model {header.model_id.hex()}, which is not here: update cwic")
-    model = catalog.open_model(name, device)
-    crc, coded = unpack_tile(chunks[-1].payload)
-    sides = padded_side(header.height), padded_side(header.width)
-    decoded = model.decode_latents(coded, crc, *sides, header.level)
-    x_hat = crop(model.synthesise(decoded, header.level), header.height, header.width)
-    return to_pillow(to_picture(x_hat, header.mode))
+    index = read_index(data, limits)
+    area = crop_box(index.header.width, index.header.height, crop)
+    index.verify(Tiles.of(index.header).meeting(area))
+    network = _model_of(index.header, device)
+    picture = TileDecoder(network, index.header, index.tile).decode(area, jobs)
+    side = {chunk.type: chunk.payload for chunk in index.chunks(tiles=False)}
+    if ALPHA in side:
+        picture = picture._replace(alpha=decode_alpha(side[ALPHA], index.header.height, index.header.width, area))
+    return to_pillow(picture, Metadata.from_payloads(side))
+
+
+class Recovered(NamedTuple):
+    """What is left of a damaged file.
+
+    Attributes:
+        image: the picture; grey where tiles are lost.
+        lost: what is missing, and where, in words; empty if nothing is.
+    """
+
+    image: Image.Image
+    lost: list[str]
+
+
+def recover(data: Data, *, jobs: int = 1, device: str = "cpu", limits: Limits = DEFAULT_LIMITS) -> Recovered:
+    """Decode what is intact of a damaged file.
+
+    Arguments are those of `decode`. Near a lost tile, up to the reach of the synthesis, other tiles may look a little
+    different from what they were.
+
+    Raises:
+        FormatError: nothing of the file is intact, or it needs a newer version.
+        LimitError, ModelError: as `decode`.
+    """
+    found = salvage(data, limits)
+    header, lost = found.header, list(found.lost)
+    area = crop_box(header.width, header.height, None)
+    network = _model_of(header, device)
+    decoder = TileDecoder(network, header, placed_tiles(network, found), tolerant=True)
+    picture = decoder.decode(area, jobs)
+    side = {chunk.type: chunk.payload for chunk in found.chunks}
+    if header.has_alpha:
+        picture, damage = _alpha_if_intact(picture, side.get(ALPHA, b""), area)
+        lost += damage
+    return Recovered(to_pillow(picture, Metadata.from_payloads(side)), [*lost, *decoder.lost])
 
 
 def level_of(quality: float) -> int:
@@ -81,7 +170,26 @@ def level_of(quality: float) -> int:
     return round(quality * 10)
 
 
-def refuse_unsupported(header: Header) -> None:
-    """Raises `FormatError` for what the format allows and this version does not decode."""
-    if header.tile_code or header.mode not in ("RGB", "L"):
-        raise FormatError(f"{header.mode} with tile code {header.tile_code} needs a newer version of cwic")
+def _side_chunks(picture: Picture, metadata: Metadata, limits: Limits) -> list[Chunk]:
+    """All that a file holds besides its tiles."""
+    limits.check("max_metadata_bytes", sum(map(len, metadata)))
+    chunks = metadata.to_chunks()
+    if picture.alpha is not None:
+        chunks.append(Chunk(ALPHA, encode_alpha(picture.alpha)))
+    return chunks
+
+
+def _alpha_if_intact(picture: Picture, payload: bytes, area: Box) -> tuple[Picture, list[str]]:
+    """The picture with its alpha, or opaque and what to say of it."""
+    try:
+        return picture._replace(alpha=decode_alpha(payload, picture.height, picture.width, area)), []
+    except FormatError:
+        opaque = np.full((picture.height, picture.width), OPAQUE, np.uint8)
+        return picture._replace(alpha=opaque), ["alpha: the picture is opaque"]
+
+
+def _model_of(header: Header, device: str) -> ExportedModel:
+    name = catalog.name_of(header.model_id)
+    if name is None:
+        raise ModelError(f"the file was written with model {header.model_id.hex()}, which is not here: update cwic")
+    return catalog.open_model(name, device)

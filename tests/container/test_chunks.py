@@ -10,7 +10,7 @@ from cwic.container import chunks as chunks_module
 from cwic.container.chunks import (
     Chunk,
     pack_tile,
-    read_container,
+
     symbol_crc,
     unpack_tile,
     write_container,

@@ -10,14 +10,13 @@ from cwic.container.chunks import (
     TILE,
     XMP,
     Chunk,
-    Container,
     pack_tile,
-    read_container,
     symbol_crc,
     unpack_tile,
     write_container,
 )
 from cwic.container.header import Header
+from cwic.container.index import Container, Index, read_container, read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 
 __all__ = [
@@ -31,9 +30,11 @@ __all__ = [
     "Chunk",
     "Container",
     "Header",
+    "Index",
     "Limits",
     "pack_tile",
     "read_container",
+    "read_index",
     "symbol_crc",
     "unpack_tile",
     "write_container",
