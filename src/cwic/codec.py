@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from cwic.container.chunks import ALPHA, Chunk, write_container
-from cwic.container.header import Header
+from cwic.container.header import Header, tile_code_of
 from cwic.container.index import Data, read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.container.salvage import salvage
@@ -21,7 +21,7 @@ from cwic.image.alpha import OPAQUE, decode_alpha, encode_alpha
 from cwic.image.fidelity import psnr
 from cwic.image.metadata import Metadata, metadata_of, upright
 from cwic.image.picture import Picture, as_picture, to_pillow
-from cwic.image.tiles import Box, Tiles, crop_box, default_tile_code, tile_code_of
+from cwic.image.tiles import Box, Tiles, crop_box, default_tile_code
 from cwic.models import catalog
 from cwic.models.exported import ExportedModel
 from cwic.targets import Target, reach

@@ -86,10 +86,10 @@ def test_unknown_model(run_cwic: Run, photo: Path) -> None:
 
 
 def test_unsupported_picture(run_cwic: Run, tmp_path: Path) -> None:
-    Image.new("RGBA", (3, 2)).save(tmp_path / "a.png")
-    answer = run_cwic("encode", tmp_path / "a.png")
+    Image.new("CMYK", (3, 2)).save(tmp_path / "a.tif")
+    answer = run_cwic("encode", tmp_path / "a.tif")
     assert answer.code == 1
-    assert "transparency" in answer.err
+    assert "CMYK" in answer.err
 
 
 def test_full_disk_is_an_error_of_one_line(run_cwic: Run, photo: Path) -> None:

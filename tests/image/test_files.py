@@ -27,11 +27,20 @@ def test_read_bytes(tmp_path: Path) -> None:
         read_bytes(tmp_path)
 
 
-def test_open_image_turns_the_picture_upright() -> None:
+def test_open_image_keeps_the_pixels_as_they_are_in_the_file(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert open_image(_png(Image.new("RGB", (3, 2)))).size == (3, 2)
-    assert open_image(_png(Image.new("RGB", (3, 2)), exif=exif)).size == (2, 3)
+    data = _png(Image.new("RGB", (3, 2)), exif=exif)
+    assert open_image(data).size == (3, 2)
+    (tmp_path / "a.png").write_bytes(data)
+    assert open_image(tmp_path / "a.png").size == (3, 2)
+
+
+def test_open_image_of_a_path_says_why_it_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the file: No such file"):
+        open_image(tmp_path / "missing.png")
+    with pytest.raises(InputError, match="cannot read the file: Is a directory"):
+        open_image(tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", _png(Image.effect_noise((64, 64), 50))[:1000]])

@@ -17,7 +17,7 @@ from cwic.container.chunks import (
 )
 from cwic.container.header import Header
 from cwic.container.index import Container, Index, read_container, read_index
-from cwic.container.limits import DEFAULT_LIMITS, Limits
+from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 
 __all__ = [
     "ALPHA",
@@ -25,6 +25,7 @@ __all__ = [
     "DEFAULT_LIMITS",
     "EXIF",
     "ICC",
+    "NO_LIMITS",
     "TILE",
     "XMP",
     "Chunk",

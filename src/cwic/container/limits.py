@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, fields
 
 from cwic.errors import LimitError
 
@@ -30,7 +31,9 @@ class Limits:
         """Raise LimitError if `value` is over the limit called `name`."""
         limit = getattr(self, name)
         if value > limit:
-            raise LimitError(f"{value} is over the limit {name} = {limit}; trusted files: Limits({name}={value})")
+            advice = f"trusted files: --no-limits, or Limits({name}={value})"
+            raise LimitError(f"{value} is over the limit {name} = {limit}; {advice}")
 
 
 DEFAULT_LIMITS = Limits()
+NO_LIMITS = Limits(*[sys.maxsize] * len(fields(Limits)))

@@ -51,9 +51,9 @@ def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
         raise InputError("not a picture of a format that Pillow reads") from None
     except Image.DecompressionBombError as error:
         raise LimitError(f"{error} Trusted files: --no-limits") from error
-    except FileNotFoundError as error:
-        raise InputError(f"cannot read the file: {error.strerror}") from None
     except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise InputError(f"cannot read the file: {error.strerror or error}") from error
         raise InputError(f"picture is damaged: {error}") from error
 
 
@@ -80,7 +80,7 @@ def check_output(path: str | os.PathLike[str], *, force: bool, source: str | os.
         raise OutputExistsError(f"output {path} exists already: -f replaces it")
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview, *, force: bool = False) -> None:
     """Write a file so that it is there whole or not at all; a file already there survives every failure.
 
     The bytes go to a temporary file in the same folder, reach the disk, and take the name in one step.

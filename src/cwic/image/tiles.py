@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cwic.container.header import Header
 from cwic.errors import InputError
-from cwic.image.geometry import ALIGNMENT, padded_side
+from cwic.image.geometry import padded_side
 
 LATENT = 16
 """Pixels per position of the latent y."""
@@ -123,11 +123,3 @@ def crop_box(width: int, height: int, crop: tuple[int, int, int, int] | None) ->
 def default_tile_code(width: int, height: int) -> int:
     """How a picture of that size is tiled unless the caller says otherwise."""
     return 0 if width * height <= ONE_TILE_PIXELS else TILE_CODE
-
-
-def tile_code_of(side: int) -> int:
-    """The code of tiles of `side` pixels a side. Raises `ValueError` unless it is 128, 256, 512 ..."""
-    code = side.bit_length() - ALIGNMENT.bit_length()
-    if not 1 <= code <= 15 or side != ALIGNMENT << code:
-        raise ValueError(f"a tile has 128, 256, 512, 1024 ... pixels a side, not {side}")
-    return code
