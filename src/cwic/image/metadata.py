@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ from cwic.errors import InputError
 
 if TYPE_CHECKING:
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
 EXIF_PREFIX = b"Exif\0\0"
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
@@ -96,44 +98,60 @@ def make_metadata(icc: Any = None, exif: Any = None, xmp: Any = None) -> Metadat
 
 def save_options(metadata: Metadata, format: str) -> tuple[dict[str, Any], list[str]]:
     """How Pillow is told to keep metadata in a file of `format`, and the names of what that format cannot hold."""
-    from PIL.PngImagePlugin import PngInfo
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    options: dict[str, Any] = {}
+    given = {name: value for name, value in metadata._asdict().items() if value}
+    if format not in _HOLDERS:
+        return {}, [_NAMES[name] for name in given]
+    options: dict[str, Any] = {_OPTIONS[name]: value for name, value in given.items()}
     lost = []
-    for name, value in metadata._asdict().items():
-        if not value:
-            continue
-        if format not in _HOLDERS:
-            lost.append(_NAMES[name])
-        elif name == "icc":
-            options["icc_profile"] = value
-        elif name == "exif":
-            options["exif"] = EXIF_PREFIX + value if format == "JPEG" else value
-        elif format == "PNG":
-            try:
-                text = PngInfo()
-                text.add_itxt("XML:com.adobe.xmp", value.decode())
-                options["pnginfo"] = text
-            except UnicodeDecodeError:
-                lost.append(_NAMES[name])
-        elif format == "TIFF":
-            directory = ImageFileDirectory_v2()
-            directory[700] = value
-            directory.tagtype[700] = 1
-            options["tiffinfo"] = directory
-        else:
-            options["xmp"] = value
+    if format == "JPEG" and metadata.exif:
+        options["exif"] = EXIF_PREFIX + metadata.exif
+    if format == "PNG" and metadata.xmp:
+        try:
+            options["pnginfo"] = _png_text(options.pop("xmp").decode())
+        except UnicodeDecodeError:
+            lost.append(_NAMES["xmp"])
+    if format == "TIFF" and (metadata.exif or metadata.xmp):
+        try:
+            options["exif"] = _tiff_tags(metadata.exif, options.pop("xmp", b""))
+        except _DAMAGE:
+            del options["exif"]
+            lost.append(_NAMES["exif"])
     return options, lost
 
 
+def _png_text(xmp: str) -> PngInfo:
+    from PIL.PngImagePlugin import PngInfo
+
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", xmp)
+    return text
+
+
+def _tiff_tags(exif: bytes, xmp: bytes) -> Image.Exif:
+    """A TIFF file is its own EXIF, and XMP one of its tags."""
+    from PIL import Image
+
+    tags = Image.Exif()
+    tags.load(exif)
+    if xmp:
+        tags[_TIFF_XMP] = xmp
+    return tags
+
+
+_OPTIONS = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
 _NAMES = {"icc": "the ICC profile", "exif": "EXIF", "xmp": "XMP"}
 _HOLDERS = {"PNG", "JPEG", "WEBP", "TIFF", "AVIF"}
+_TIFF_XMP = 700
+# What reading EXIF that is none can end in.
+_DAMAGE = (ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
 
 
 def _exif_of_tiff(image: Image.Image) -> bytes:
     """The descriptive tags of a TIFF file, which is its own EXIF. Pillow has turned the pixels upright by then."""
-    exif = image.getexif()
-    for tag in set(exif) & _TIFF_STRUCTURE:
-        del exif[tag]
-    return exif.tobytes() if len(exif) else b""
+    try:
+        exif = image.getexif()
+        for tag in set(exif) & _TIFF_STRUCTURE:
+            del exif[tag]
+        return exif.tobytes() if len(exif) else b""
+    except _DAMAGE:
+        return b""
