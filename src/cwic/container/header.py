@@ -114,6 +114,8 @@ class Header:
         """Raises LimitError if the picture is over `limits`."""
         limits.check("max_side", max(self.width, self.height))
         limits.check("max_pixels", self.width * self.height)
+        side = self.tile_size or max(self.width, self.height)
+        limits.check("max_tile_pixels", min(side, self.width) * min(side, self.height))
         columns, rows = self.tile_grid
         limits.check("max_tiles", columns * rows)
 

@@ -7,6 +7,7 @@ import struct
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from cwic.errors import ModelError
@@ -38,6 +39,7 @@ CATALOG = {
 }
 DEFAULT = "cwic-s"
 MAX_METADATA_BYTES = 1 << 20
+_LOADING = Lock()
 
 
 def weights_path(name: str) -> Path:
@@ -75,8 +77,9 @@ def name_of(model_id: bytes) -> str | None:
 
 
 def open_model(name: str = DEFAULT, device: str = "cpu") -> ExportedModel:
-    """A catalogued model, ready to code; loaded once per name and device. Raises `ModelError`."""
-    return _loaded(name, device)
+    """A catalogued model, ready to code; loaded once per name and device, from any thread. Raises `ModelError`."""
+    with _LOADING:
+        return _loaded(name, device)
 
 
 @lru_cache(maxsize=4)
