@@ -1,9 +1,9 @@
-"""Peak memory and time of coding large pictures, and whether both follow the number of pixels.
+"""Peak memory and processor time of coding large pictures, and whether the time follows the number of pixels.
 
-    python benchmarks/memory.py [JOBS]
+    python benchmarks/memory.py [JOBS [WIDTH]]
 
-Two pictures, the second sixteen times the first, are made of one photograph, its mirror images side by side; each command
-runs in a process of its own. Sizes are as the picture is read from and written to PNG.
+Two pictures, the second WIDTH (12,000) pixels wide and sixteen times the first, are made of one photograph, its mirror images side by side; each command
+runs in a process of its own and reads or writes PNG. Processor time, unlike time, does not count what else the machine does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from time import perf_counter
 import numpy as np
 from PIL import Image
 
-SIZES = ((3000, 2250), (12_000, 9_000))
 PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "coffee.png"
 
 
@@ -31,33 +30,34 @@ def mosaic(width: int, height: int) -> Image.Image:
     return Image.fromarray(np.tile(pixels, (rows, columns, 1))[:height, :width])
 
 
-def measure(*arguments: str) -> tuple[float, float]:
-    """Seconds and peak MiB of one `cwic` command."""
+def measure(*arguments: str) -> tuple[float, float, float]:
+    """Seconds, seconds of processor time and peak MiB of one `cwic` command."""
     start = perf_counter()
     command = [sys.executable, "-c", "from cwic.cli import main; main()", *arguments]
     process = os.posix_spawn(sys.executable, command, os.environ)
     _, status, usage = os.wait4(process, 0)
     if status:
         raise SystemExit(f"cwic {' '.join(arguments)} failed")
-    return perf_counter() - start, usage.ru_maxrss / 1024
+    return perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def main(jobs: str = "1") -> None:
+def main(jobs: str = "1", width: str = "12000") -> None:
     """Measure and print."""
-    print(f"{'picture':<14}{'command':<9}{'seconds':>9}{'us/pixel':>10}{'peak MiB':>10}", flush=True)
+    sizes = [(int(width) // n, int(width) * 3 // 4 // n) for n in (4, 1)]
+    print(f"{'picture':<14}{'command':<9}{'seconds':>9}{'CPU':>9}{'us/pixel':>10}{'peak MiB':>10}", flush=True)
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for width, height in SIZES:
+        for columns, rows in sizes:
             source, coded, decoded = (str(Path(folder) / name) for name in ("a.png", "a.cwic", "b.png"))
-            mosaic(width, height).save(source, compress_level=1)
+            mosaic(columns, rows).save(source, compress_level=1)
             for command, arguments in {"encode": (source, "-o", coded), "decode": (coded, "-o", decoded)}.items():
-                taken, peak = measure(command, *arguments, "-f", "-j", jobs)
-                seconds.setdefault(command, []).append(taken)
-                rate = 1e6 * taken / (width * height)
-                print(f"{f'{width}x{height}':<14}{command:<9}{taken:>9.1f}{rate:>10.3f}{peak:>10.0f}", flush=True)
-    pixels = SIZES[1][0] * SIZES[1][1] / (SIZES[0][0] * SIZES[0][1])
+                taken, busy, peak = measure(command, *arguments, "-f", "-j", jobs)
+                seconds.setdefault(command, []).append(busy)
+                row = f"{f'{columns}x{rows}':<14}{command:<9}{taken:>9.1f}{busy:>9.1f}"
+                print(f"{row}{1e6 * busy / (columns * rows):>10.3f}{peak:>10.0f}", flush=True)
+    pixels = sizes[1][0] * sizes[1][1] / (sizes[0][0] * sizes[0][1])
     for command, (small, large) in seconds.items():
-        print(f"{command}: {large / small:.2f} times the seconds for {pixels:.0f} times the pixels")
+        print(f"{command}: {large / small:.2f} times the processor time for {pixels:.0f} times the pixels")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ def main(count: int = 20_000, seed: int = 0) -> int:
             failures += 1
             Path(f"failure-{number}.cwic").write_bytes(data)
             traceback.print_exc()
+        if number % 1000 == 999:
+            print(f"{number + 1}: {failures} failures", file=sys.stderr, flush=True)
         slowest = max(slowest, perf_counter() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for name, counter in ends.items():

@@ -17,7 +17,7 @@ from cwic.container.index import Data, read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.container.salvage import salvage
 from cwic.errors import FormatError, ModelError
-from cwic.image.alpha import OPAQUE, decode_alpha, encode_alpha
+from cwic.image.planes import OPAQUE, decode_plane, encode_plane
 from cwic.image.fidelity import psnr
 from cwic.image.metadata import Metadata, metadata_of, upright
 from cwic.image.picture import Picture, as_picture, to_pillow
@@ -124,7 +124,7 @@ def decode(
     picture = TileDecoder(network, index.header, index.tile).decode(area, jobs)
     side = {chunk.type: chunk.payload for chunk in index.chunks(tiles=False)}
     if ALPHA in side:
-        picture = picture._replace(alpha=decode_alpha(side[ALPHA], index.header.height, index.header.width, area))
+        picture = picture._replace(alpha=decode_plane(side[ALPHA], index.header.height, index.header.width, area))
     return to_pillow(picture, Metadata.from_payloads(side))
 
 
@@ -175,14 +175,14 @@ def _side_chunks(picture: Picture, metadata: Metadata, limits: Limits) -> list[C
     limits.check("max_metadata_bytes", sum(map(len, metadata)))
     chunks = metadata.to_chunks()
     if picture.alpha is not None:
-        chunks.append(Chunk(ALPHA, encode_alpha(picture.alpha)))
+        chunks.append(Chunk(ALPHA, encode_plane(picture.alpha)))
     return chunks
 
 
 def _alpha_if_intact(picture: Picture, payload: bytes, area: Box) -> tuple[Picture, list[str]]:
     """The picture with its alpha, or opaque and what to say of it."""
     try:
-        return picture._replace(alpha=decode_alpha(payload, picture.height, picture.width, area)), []
+        return picture._replace(alpha=decode_plane(payload, picture.height, picture.width, area)), []
     except FormatError:
         opaque = np.full((picture.height, picture.width), OPAQUE, np.uint8)
         return picture._replace(alpha=opaque), ["alpha: the picture is opaque"]

@@ -12,7 +12,6 @@ from cwic.container import chunks as chunks_module
 from cwic.container.chunks import (
     Chunk,
     pack_tile,
-
     symbol_crc,
     unpack_tile,
     write_container,

@@ -1,6 +1,6 @@
 """Atheris target: taking files apart, with no network. Needs `pip install atheris`.
 
-    python tests/fuzz/fuzz_container.py tests/fuzz/corpus -max_total_time=600
+python tests/fuzz/fuzz_container.py tests/fuzz/corpus -max_total_time=600
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Atheris target: decoding, with the networks and with checksums made right first. Needs `pip install atheris`.
 
-    python tests/fuzz/fuzz_decoder.py tests/fuzz/corpus -max_total_time=600 -timeout=5 -rss_limit_mb=1500
+python tests/fuzz/fuzz_decoder.py tests/fuzz/corpus -max_total_time=600 -timeout=5 -rss_limit_mb=1500
 """
 
 from __future__ import annotations

@@ -44,9 +44,7 @@ def level_difference(a: np.ndarray, b: np.ndarray) -> int:
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_tiles_join_without_a_seam(
-    model: ExportedModel, payloads: list[bytes], whole: np.ndarray, jobs: int
-) -> None:
+def test_tiles_join_without_a_seam(model: ExportedModel, payloads: list[bytes], whole: np.ndarray, jobs: int) -> None:
     found = TileDecoder(model, HEADER, payloads.__getitem__).decode(Box(0, 0, 500, 700), jobs)
     assert level_difference(found.pixels, whole) <= 1
 
@@ -59,7 +57,9 @@ def test_less_than_the_halo_would_show(
     assert level_difference(found.pixels, whole) > 1
 
 
-@pytest.mark.parametrize("area", [Box(0, 0, 1, 1), Box(130, 250, 131, 520), Box(255, 1, 400, 129), Box(499, 699, 500, 700)])
+@pytest.mark.parametrize(
+    "area", [Box(0, 0, 1, 1), Box(130, 250, 131, 520), Box(255, 1, 400, 129), Box(499, 699, 500, 700)]
+)
 def test_an_area_is_decoded_from_the_tiles_that_it_needs(
     model: ExportedModel, payloads: list[bytes], whole: np.ndarray, area: Box
 ) -> None:

@@ -25,9 +25,7 @@ def test_a_tile_is_analysed_as_in_the_whole_picture(model: ExportedModel, pictur
         torch.testing.assert_close(found, y[:, :, rows, columns], rtol=1e-3, atol=1e-3)
 
 
-def test_less_than_the_halo_would_show(
-    model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_less_than_the_halo_would_show(model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     y = model.analyse(pad(to_tensor(picture)), LEVEL)
     assert model.halo == 16
     monkeypatch.setattr(ExportedModel, "halo", 8)

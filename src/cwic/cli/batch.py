@@ -25,9 +25,7 @@ Output = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace existing outputs.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Tiles to work on at a time.", min=1)]
-NoLimits = Annotated[
-    bool, typer.Option("--no-limits", help="Accept any size: for files and pictures that you trust.")
-]
+NoLimits = Annotated[bool, typer.Option("--no-limits", help="Accept any size: for files and pictures that you trust.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Results as one JSON object per line.")]
 
 

@@ -28,7 +28,9 @@ def decode(
     output: batch.Output = None,
     crop: Annotated[
         str | None,
-        typer.Option("--crop", metavar="X,Y,W,H", help="Part to decode, in pixels.", callback=_area, show_default=False),
+        typer.Option(
+            "--crop", metavar="X,Y,W,H", help="Part to decode, in pixels.", callback=_area, show_default=False
+        ),
     ] = None,
     recover: Annotated[bool, typer.Option("--recover", help="Write what is intact of damaged files.")] = False,
     jobs: batch.Jobs = 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cwic.cli import batch
-from cwic.container import DEFAULT_LIMITS, NO_LIMITS, TILE
+from cwic.container import DEFAULT_LIMITS, NO_LIMITS, TILES
 from cwic.info import Info, read_info
 
 
@@ -25,7 +25,7 @@ def _record(name: str, found: Info) -> dict[str, Any]:
 
 def _text(name: str, found: Info) -> str:
     columns, rows = found.tiles
-    tile_bytes = sum(chunk.bytes for chunk in found.chunks if chunk.type == TILE)
+    tile_bytes = sum(chunk.bytes for chunk in found.chunks if chunk.type in TILES)
     lines = [
         name,
         f"  picture   {found.width}x{found.height} {found.mode}",
@@ -37,6 +37,6 @@ def _text(name: str, found: Info) -> str:
     lines += [
         f"  chunk {chunk.type}   {chunk.bytes} bytes at {chunk.offset}: {chunk.name}"
         for chunk in found.chunks
-        if chunk.type != TILE
+        if chunk.type not in TILES
     ]
     return "\n".join(lines)

@@ -10,8 +10,10 @@ from cwic.container.fields import Varint
 from cwic.container.header import Header
 from cwic.errors import FormatError
 
-TILE, ALPHA, ICC, EXIF, XMP = "T", "A", "i", "e", "x"
-CHUNK_NAMES = {TILE: "tile", ALPHA: "alpha", ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP"}
+TILE, PLAIN, ALPHA, ICC, EXIF, XMP = "T", "P", "A", "i", "e", "x"
+TILES = (TILE, PLAIN)
+"""A tile is coded as latents, or as plain pixels where the networks would spoil it."""
+CHUNK_NAMES = {TILE: "tile", PLAIN: "plain tile", ALPHA: "alpha", ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP"}
 LENGTH = Varint("chunk length")
 CRC_BYTES = 4
 _TILE_CRC_BYTES = 2
@@ -84,10 +86,11 @@ def problem_of(header: Header, chunks: Sequence[Chunk | Span]) -> str | None:
     if problem := newer_than_this(chunks):
         return problem
     types = [chunk.type for chunk in chunks]
+    is_tile = [type in TILES for type in types]
     columns, rows = header.tile_grid
     first_tile = len(types) - columns * rows
-    if types.count(TILE) != columns * rows or TILE in types[: max(first_tile, 0)]:
-        return f"the {columns * rows} tiles must be the last chunks, and there are {types.count(TILE)} tiles"
+    if sum(is_tile) != columns * rows or any(is_tile[: max(first_tile, 0)]):
+        return f"the {columns * rows} tiles must be the last chunks, and there are {sum(is_tile)} tiles"
     for type in (ALPHA, ICC, EXIF, XMP):
         if types.count(type) > 1:
             return f"more than one {CHUNK_NAMES[type]} chunk"

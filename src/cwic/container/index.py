@@ -14,7 +14,7 @@ from cwic.container.chunks import (
     CHUNK_NAMES,
     CRC_BYTES,
     LENGTH,
-    TILE,
+    TILES,
     Chunk,
     Span,
     newer_than_this,
@@ -48,7 +48,7 @@ class Index:
         self.spans = spans
         self._data = data
         self._header_crc = crc32(data[:header_bytes])
-        self._first_tile = next((k for k, span in enumerate(spans) if span.type == TILE), len(spans))
+        self._first_tile = next((k for k, span in enumerate(spans) if span.type in TILES), len(spans))
 
     def verify(self, tiles: Iterable[int] | None = None) -> None:
         """Checks all chunks, or those that are no tiles and the given tiles. Raises FormatError that names the damaged."""
@@ -60,19 +60,18 @@ class Index:
         if damaged:
             raise FormatError(self._damage(damaged))
 
-    def tile(self, index: int) -> bytes:
-        """The payload of a tile. Raises FormatError if it is damaged."""
+    def tile(self, index: int) -> Chunk:
+        """A tile. Raises FormatError if it is damaged."""
         self.verify([index])
-        return self.payload(self.spans[self._first_tile + index])
-
-    def payload(self, span: Span) -> bytes:
-        """The payload of a chunk, not checked."""
-        return self._data[span.start : span.end]
+        return self._chunk(self.spans[self._first_tile + index])
 
     def chunks(self, *, tiles: bool) -> list[Chunk]:
         """All chunks with their payloads, not checked; without the tiles if not `tiles`."""
         spans = self.spans if tiles else self.spans[: self._first_tile]
-        return [Chunk(span.type, self.payload(span), span.offset) for span in spans]
+        return [self._chunk(span) for span in spans]
+
+    def _chunk(self, span: Span) -> Chunk:
+        return Chunk(span.type, self._data[span.start : span.end], span.offset)
 
     def _is_intact(self, span: Span) -> bool:
         return is_intact(self._data, span, self._header_crc)
@@ -91,9 +90,9 @@ class Index:
 
     def _name(self, k: int) -> str:
         type, offset = self.spans[k][:2]
-        if type != TILE:
+        if type not in TILES:
             return f"{CHUNK_NAMES.get(type, 'chunk ' + repr(type))} at byte {offset}"
-        row, column = divmod(sum(span.type == TILE for span in self.spans[:k]), self.header.tile_grid[0])
+        row, column = divmod(sum(span.type in TILES for span in self.spans[:k]), self.header.tile_grid[0])
         return f"tile (column {column}, row {row})"
 
 
@@ -168,7 +167,7 @@ def _walk(data: Data, position: int, header: Header, limits: Limits) -> Iterator
         span = parse_head(data, position, len(data))
         length = span.end - span.start
         limits.check("max_chunk_bytes", length)
-        if span.type == TILE:
+        if span.type in TILES:
             tiles_left -= 1
         else:
             others += 1

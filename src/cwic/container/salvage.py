@@ -6,7 +6,7 @@ from binascii import crc32
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cwic.container.chunks import CHUNK_NAMES, CRC_BYTES, TILE, Chunk, Span
+from cwic.container.chunks import CHUNK_NAMES, CRC_BYTES, TILES, Chunk, Span
 from cwic.container.header import MAX_BYTES, Header
 from cwic.container.index import Data, is_intact, parse_head
 from cwic.container.limits import DEFAULT_LIMITS, Limits
@@ -19,12 +19,12 @@ SEARCH_EFFORT = 64
 class Run(NamedTuple):
     """Tiles that follow one another in the file. The first is tile `first`, or a later one up to `last_first`.
 
-    `tiles` are payloads in order, None for a damaged one.
+    `tiles` are in order, None for a damaged one.
     """
 
     first: int
     last_first: int
-    tiles: list[bytes | None]
+    tiles: list[Chunk | None]
 
 
 class Salvage(NamedTuple):
@@ -50,16 +50,17 @@ def salvage(data: Data, limits: Limits = DEFAULT_LIMITS) -> Salvage:
     runs: list[Run] = []
     placed = 0
     for stretch in search.stretches(position):
-        tiles: list[bytes | None] = []
+        tiles: list[Chunk | None] = []
         for span, intact in stretch:
-            if span.type == TILE:
-                tiles.append(data[span.start : span.end] if intact else None)
+            chunk = Chunk(span.type, data[span.start : span.end], span.offset)
+            if span.type in TILES:
+                tiles.append(chunk if intact else None)
             elif not intact:
                 lost.append(CHUNK_NAMES.get(span.type, f"chunk {span.type!r}"))
             elif span.type.isupper() and span.type not in CHUNK_NAMES:
                 raise FormatError(f"the file needs a newer cwic: unknown chunk {span.type!r} at byte {span.offset}")
             else:
-                chunks.append(Chunk(span.type, data[span.start : span.end], span.offset))
+                chunks.append(chunk)
         tiles = tiles[: columns * rows - placed]
         if tiles:
             latest = columns * rows - len(tiles)
@@ -112,7 +113,9 @@ class _Search:
 
     def _next(self, position: int) -> int | None:
         """Where the next intact tile begins."""
-        while self._effort > 0 and (position := self._data.find(TILE.encode(), position)) >= 0:
+        while self._effort > 0 and position < len(self._data):
+            found = (self._data.find(letter.encode(), position) for letter in TILES)
+            position = min((place for place in found if place >= 0), default=len(self._data))
             try:
                 span = parse_head(self._data, position, len(self._data))
             except FormatError:

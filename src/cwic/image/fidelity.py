@@ -18,8 +18,14 @@ def psnr(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
     Args:
         x, x_hat: uint8, of the same shape `[H, W]` or `[H, W, C]`.
     """
+    total = squared_error(x, x_hat)
+    return 10 * math.log10(PEAK**2 * x.size / total) if total else math.inf
+
+
+def squared_error(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> int:
+    """The sum of the squared differences of all samples, of arrays as `psnr` takes them."""
     total = 0
     for row in range(0, x.shape[0], _ROWS):
         part, part_hat = x[row : row + _ROWS].astype(np.int32), x_hat[row : row + _ROWS]
         total += int(np.square(part - part_hat).sum(dtype=np.int64))
-    return 10 * math.log10(PEAK**2 * x.size / total) if total else math.inf
+    return total

@@ -16,7 +16,21 @@ if TYPE_CHECKING:
 EXIF_PREFIX = b"Exif\0\0"
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
 # What a TIFF file keeps for its own pixels, which EXIF made from it must not repeat.
-_TIFF_STRUCTURE = {254, 255, *range(256, 260), 262, 263, 266, 273, 274, *range(277, 282), 284, 317, 320, *range(322, 326)}
+_TIFF_STRUCTURE = {
+    254,
+    255,
+    *range(256, 260),
+    262,
+    263,
+    266,
+    273,
+    274,
+    *range(277, 282),
+    284,
+    317,
+    320,
+    *range(322, 326),
+}
 _TIFF_STRUCTURE |= {330, 338, 339, 347, 700, 34675}
 
 

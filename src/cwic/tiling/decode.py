@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cwic.container.chunks import unpack_tile
+from cwic.container.chunks import PLAIN, Chunk, unpack_tile
 from cwic.container.header import Header
 from cwic.errors import FormatError
 from cwic.image.picture import Picture
 from cwic.image.tensors import to_picture
 from cwic.image.tiles import GRID, LATENT, Box, Tiles
 from cwic.models.exported import ExportedModel
+from cwic.tiling.encode import region_tensor
+from cwic.tiling.plain import Discard, decode_plain
 from cwic.tiling.workers import Map, workers
 
 GREY = 128
@@ -29,15 +31,19 @@ BLOCK = 1024
 """Pixels a side of what is synthesised at once: bounds memory for files whose tiles are larger."""
 
 
-class Latents(NamedTuple):
-    """Decoded latents `[1, h, w, M]` of a box of pixels; None for a lost tile."""
+class Decoded(NamedTuple):
+    """What is known of a box of pixels: latents `[1, h, w, M]`, or of a plain tile its pixels, and latents like them.
+
+    Neither for a lost tile.
+    """
 
     box: Box
     values: Tensor | None
+    pixels: NDArray[np.uint8] | None = None
 
 
 class TileDecoder:
-    """Decodes the tiles of one file. `payload(index)` gives a tile's payload, or raises `FormatError`.
+    """Decodes the tiles of one file. `tile(index)` gives a tile's chunk, or raises `FormatError`.
 
     Damage ends the work, or if `tolerant` makes the tile grey; `lost` says which those are.
     """
@@ -46,14 +52,14 @@ class TileDecoder:
         self,
         model: ExportedModel,
         header: Header,
-        payload: Callable[[int], bytes],
+        tile: Callable[[int], Chunk],
         *,
         tolerant: bool = False,
     ) -> None:
         self._model, self._header = model, header
         self._tiles = Tiles.of(header)
-        self._payload, self._tolerant = payload, tolerant
-        self._latents: dict[int, Latents] = {}
+        self._tile, self._tolerant = tile, tolerant
+        self._decoded: dict[int, Decoded] = {}
         self._reasons: dict[int, str] = {}
 
     def decode(self, area: Box, jobs: int = 1) -> Picture:
@@ -95,27 +101,47 @@ class TileDecoder:
     def _fetch(self, blocks: list[Box], each: Map) -> None:
         """Decodes the tiles that the synthesis of `blocks` needs and that are not here yet."""
         regions = [self._tiles.around(block, self._model.halo) for block in blocks]
-        needed = sorted({index for region in regions for index in self._tiles.meeting(region)} - self._latents.keys())
-        self._latents |= zip(needed, each(self._decode_tile, needed), strict=True)
+        needed = sorted({index for region in regions for index in self._tiles.meeting(region)} - self._decoded.keys())
+        self._decoded |= zip(needed, each(self._decode_tile, needed), strict=True)
 
-    def _decode_tile(self, index: int) -> Latents:
+    def _decode_tile(self, index: int) -> Decoded:
         box = self._tiles.box(index)
+        level = self._header.level
         try:
-            crc, coded = unpack_tile(self._payload(index))
-            values = self._model.decode_latents(coded, crc, box.height, box.width, self._header.level, index)
+            chunk = self._tile(index)
+            if chunk.type == PLAIN:
+                return self._decode_plain(index, chunk.payload)
+            crc, coded = unpack_tile(chunk.payload)
+            return Decoded(box, self._model.decode_latents(coded, crc, box.height, box.width, level, index))
         except FormatError as error:
             if not self._tolerant:
                 row, column = divmod(index, self._tiles.columns)
                 raise FormatError(f"damaged: tile (column {column}, row {row}): {error}") from error
             self._reasons[index] = str(error)
-            return Latents(box, None)
-        return Latents(box, values)
+            return Decoded(box, None)
+
+    def _decode_plain(self, index: int, payload: bytes) -> Decoded:
+        """A plain tile. The synthesis of its neighbours needs latents of it: those that its pixels would have had."""
+        box, visible = self._tiles.box(index), self._tiles.visible(index)
+        mode = self._header.mode.removesuffix("A")
+        pixels = decode_plain(payload, visible.height, visible.width, len(mode))
+        if len(self._tiles) == 1:
+            return Decoded(box, None, pixels)
+        x = region_tensor(Picture(pixels, mode), box.relative_to(box))
+        y = self._model.analyse(x.to(self._model.device), self._header.level)
+        return Decoded(box, self._model.encode_latents(y, self._header.level, index, Discard()).decoded, pixels)
 
     def _is_intact(self, block: Box) -> bool:
         (index,) = self._tiles.meeting(block)
-        return self._latents[index].values is not None
+        _, values, pixels = self._decoded[index]
+        return values is not None or pixels is not None
 
     def _synthesise(self, block: Box, seen: Box, mode: str) -> NDArray[np.uint8]:
+        (index,) = self._tiles.meeting(block)
+        box, _, pixels = self._decoded[index]
+        if pixels is not None:
+            rows, columns = seen.relative_to(box).rows_and_columns
+            return pixels[rows, columns]
         region = self._tiles.around(block, self._model.halo)
         x_hat = self._model.synthesise(self._gather(region), self._header.level)
         rows, columns = seen.relative_to(region).rows_and_columns
@@ -123,10 +149,10 @@ class TileDecoder:
 
     def _gather(self, region: Box) -> Tensor:
         """The latents of a region; zeros where a tile is lost."""
-        parts = [self._latents[index] for index in self._tiles.meeting(region)]
+        parts = [self._decoded[index] for index in self._tiles.meeting(region)]
         if parts[0].box == region and parts[0].values is not None:
             return parts[0].values
-        known = [(box, values) for box, values in parts if values is not None]
+        known = [(box, values) for box, values, _ in parts if values is not None]
         whole = region.in_latents()
         gathered = known[0][1].new_zeros(1, whole.height, whole.width, known[0][1].shape[-1])
         for box, values in known:
@@ -139,11 +165,11 @@ class TileDecoder:
     def _trim(self, bottom: int) -> None:
         """Forgets what no block from row `bottom` on needs."""
         top = bottom - self._model.halo * LATENT
-        for index, (box, values) in self._latents.items():
+        for index, (box, values, _) in self._decoded.items():
             cut = box.within(Box(top, box.left, max(top, box.bottom), box.right))
             if values is not None and cut != box:
                 rows, _ = cut.relative_to(box).in_latents().rows_and_columns
-                self._latents[index] = Latents(cut, values[:, rows].clone())
+                self._decoded[index] = Decoded(cut, values[:, rows].clone())
 
 
 def _blocks(tile: Box, area: Box) -> list[Box]:

@@ -11,6 +11,7 @@ from cwic.image.picture import Picture
 from cwic.image.tensors import to_tensor
 from cwic.image.tiles import Box, Tiles
 from cwic.models.exported import ExportedModel
+from cwic.tiling.plain import plain_if_better
 from cwic.tiling.workers import workers
 
 
@@ -19,7 +20,9 @@ def encode_tiles(model: ExportedModel, picture: Picture, tiles: Tiles, level: in
 
     def code(index: int) -> Chunk:
         coded = model.encode_latents(analyse_tile(model, picture, tiles, index, level), level, index)
-        return Chunk(TILE, pack_tile(coded.crc, coded.data))
+        rows, columns = tiles.visible(index).rows_and_columns
+        plain = plain_if_better(model, picture.pixels[rows, columns], coded, level)
+        return plain or Chunk(TILE, pack_tile(coded.crc, coded.data))
 
     with workers(jobs) as each:
         return list(each(code, range(len(tiles))))

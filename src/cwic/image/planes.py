@@ -1,4 +1,4 @@
-"""The alpha plane: lossless, in a chunk of its own (docs/format.md, section 7)."""
+"""Planes of samples without loss: alpha, and the pixels of plain tiles (docs/format.md, section 7)."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ _PROBE_ROWS = 512
 _READ_BYTES = 1 << 20
 
 
-def encode_alpha(alpha: NDArray[np.uint8]) -> bytes:
-    """The payload of the alpha chunk for a plane uint8 `[H, W]`."""
-    if (alpha == alpha[0, 0]).all():
-        return bytes([CONSTANT, alpha[0, 0]])
+def encode_plane(plane: NDArray[np.uint8]) -> bytes:
+    """The coded form of a plane uint8 `[H, W]`."""
+    if (plane == plane[0, 0]).all():
+        return bytes([CONSTANT, plane[0, 0]])
     # The best predictor is found on some rows from the middle: trying all four on all rows would take four times as long.
-    start = max(0, (alpha.shape[0] - _PROBE_ROWS) // 2)
-    probe = alpha[start : start + _PROBE_ROWS]
+    start = max(0, (plane.shape[0] - _PROBE_ROWS) // 2)
+    probe = plane[start : start + _PROBE_ROWS]
     kind = min((NONE, LEFT, UP, GRADIENT), key=lambda kind: len(_compress(probe, kind)))
-    return bytes([kind]) + _compress(alpha, kind)
+    return bytes([kind]) + _compress(plane, kind)
 
 
-def decode_alpha(payload: bytes, height: int, width: int, area: Box) -> NDArray[np.uint8]:
-    """The part `area` of the plane `[height, width]` in the payload of an alpha chunk.
+def decode_plane(payload: bytes, height: int, width: int, area: Box) -> NDArray[np.uint8]:
+    """The part `area` of the plane `[height, width]` in its coded form.
 
-    Takes memory for that part and a few rows only. Raises `FormatError` for a payload that no encoder writes.
+    Takes memory for that part and a few rows only. Raises `FormatError` for what no encoder writes.
     """
     if not payload or payload[0] > CONSTANT:
-        raise FormatError("the alpha plane is damaged, or needs a newer cwic: unknown prediction")
+        raise FormatError("the coded plane is damaged, or needs a newer cwic: unknown prediction")
     kind, data = payload[0], payload[1:]
     part = np.empty((area.height, area.width), np.uint8)
     if kind == CONSTANT:
         if len(data) != 1:
-            raise FormatError("the alpha plane is damaged: it has no one value")
+            raise FormatError("the coded plane is damaged: it has no one value")
         part.fill(data[0])
         return part
     reader = _Rows(data, width)
@@ -73,7 +73,7 @@ class _Rows:
         while len(self._held) - self._position < self._width:
             more = self._more()
             if not more:
-                raise FormatError("the alpha plane is damaged: it is cut short")
+                raise FormatError("the coded plane is damaged: it is cut short")
             self._held, self._position = self._held[self._position :] + more, 0
         row = np.frombuffer(self._held, np.uint8, self._width, self._position)
         self._position += self._width
@@ -82,9 +82,9 @@ class _Rows:
     def finish(self) -> None:
         """Raises `FormatError` unless the data end with the last row."""
         if self._position < len(self._held) or self._more() or self._decompressor.unused_data:
-            raise FormatError("the alpha plane is damaged: it is too long")
+            raise FormatError("the coded plane is damaged: it is too long")
         if not self._decompressor.eof:
-            raise FormatError("the alpha plane is damaged: it is cut short")
+            raise FormatError("the coded plane is damaged: it is cut short")
 
     def _more(self) -> bytes:
         if self._decompressor.eof:
@@ -92,7 +92,7 @@ class _Rows:
         try:
             more = self._decompressor.decompress(self._data, max_length=max(_READ_BYTES, self._width))
         except lzma.LZMAError as error:
-            raise FormatError("the alpha plane is damaged") from error
+            raise FormatError("the coded plane is damaged") from error
         self._data = b""
         return more
 

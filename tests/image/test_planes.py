@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cwic.errors import FormatError
-from cwic.image.alpha import CONSTANT, GRADIENT, LEFT, NONE, UP, decode_alpha, encode_alpha
+from cwic.image.planes import CONSTANT, GRADIENT, LEFT, NONE, UP, decode_plane, encode_plane
 from cwic.image.tiles import Box
 
 RAMP = np.arange(100, dtype=np.uint8)
@@ -15,7 +15,7 @@ NOISE = np.random.default_rng(0).integers(0, 256, (23, 37), np.uint8)
 
 
 def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
-    return decode_alpha(payload, *shape, Box(0, 0, *shape))
+    return decode_plane(payload, *shape, Box(0, 0, *shape))
 
 
 @pytest.mark.parametrize(
@@ -29,33 +29,33 @@ def decode(payload: bytes, shape: tuple[int, int]) -> np.ndarray:
     ],
 )
 def test_each_prediction_is_used_where_it_fits(plane: np.ndarray, kind: int) -> None:
-    payload = encode_alpha(plane)
+    payload = encode_plane(plane)
     assert payload[0] == kind
     np.testing.assert_array_equal(decode(payload, plane.shape), plane)
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=40)))
 def test_any_plane_comes_back(plane: np.ndarray) -> None:
-    np.testing.assert_array_equal(decode(encode_alpha(plane), plane.shape), plane)
+    np.testing.assert_array_equal(decode(encode_plane(plane), plane.shape), plane)
 
 
 def test_a_part_is_decoded_alone() -> None:
-    payload = encode_alpha(NOISE)
-    np.testing.assert_array_equal(decode_alpha(payload, *NOISE.shape, Box(3, 5, 9, 30)), NOISE[3:9, 5:30])
+    payload = encode_plane(NOISE)
+    np.testing.assert_array_equal(decode_plane(payload, *NOISE.shape, Box(3, 5, 9, 30)), NOISE[3:9, 5:30])
 
 
 def test_one_value_costs_two_bytes() -> None:
-    assert encode_alpha(np.full((3000, 4000), 255, np.uint8)) == bytes([CONSTANT, 255])
+    assert encode_plane(np.full((3000, 4000), 255, np.uint8)) == bytes([CONSTANT, 255])
 
 
 @pytest.mark.parametrize("payload", [b"", bytes([5, 0]), bytes([CONSTANT]), bytes([CONSTANT, 1, 2]), b"\0noise"])
 def test_payloads_that_no_encoder_writes(payload: bytes) -> None:
-    with pytest.raises(FormatError, match="alpha plane is damaged"):
+    with pytest.raises(FormatError, match="coded plane is damaged"):
         decode(payload, (4, 4))
 
 
 def test_too_much_too_little_and_damage() -> None:
-    payload = encode_alpha(NOISE)
+    payload = encode_plane(NOISE)
     for data in (payload[:-1], payload[: len(payload) // 2], payload + b"\0", payload[:200] + b"?" + payload[201:]):
         try:
             assert not np.array_equal(decode(data, NOISE.shape), NOISE)  # what a checksum has to find
@@ -67,7 +67,7 @@ def test_too_much_too_little_and_damage() -> None:
 
 
 def test_a_bomb_takes_memory_for_what_is_asked_only() -> None:
-    payload = encode_alpha(np.tile(RAMP, (20_000, 10)))
+    payload = encode_plane(np.tile(RAMP, (20_000, 10)))
     assert len(payload) < 10_000
     with pytest.raises(FormatError, match="too long"):
         decode(payload, (2, 1000))
