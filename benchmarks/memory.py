@@ -2,8 +2,9 @@
 
     python benchmarks/memory.py [JOBS [WIDTH]]
 
-Two pictures, the second WIDTH (12,000) pixels wide and sixteen times the first, are made of one photograph, its mirror images side by side; each command
-runs in a process of its own and reads or writes PNG. Processor time, unlike time, does not count what else the machine does.
+Two pictures, the second WIDTH (12,000) pixels wide and sixteen times the first, are made of one photograph and its
+mirror images, side by side. Each command runs in a process of its own and reads or writes PNG. Processor time, unlike
+time, does not count what else the machine does.
 """
 
 from __future__ import annotations

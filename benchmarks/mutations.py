@@ -2,8 +2,8 @@
 
     python benchmarks/mutations.py [COUNT] [SEED]
 
-Decodes COUNT mutated files (20,000 by default) in this process, every tenth with `recover`, and prints how they ended, the
-slowest and the peak memory. Any other outcome is shown with the file that gave it, and fails the run. The limit on
+Decodes COUNT mutated files (20,000 by default) in this process, every tenth with `recover`, and prints how they ended,
+the slowest and the peak memory. Any other outcome is shown with the file that gave it, and fails the run. The limit on
 pixels is 64 megapixels: what is recovered of a picture takes 7 bytes of memory for each of its pixels.
 """
 

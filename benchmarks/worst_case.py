@@ -2,8 +2,8 @@
 
     python benchmarks/worst_case.py
 
-Prints bytes relative to the raw picture, and PSNR, for every tenth quality. Fails if a file is over 1.1 times raw, or if the
-PSNR at quality 90 is under 15 dB.
+Prints bytes relative to the raw picture, and PSNR, for every tenth quality. Fails if a file is over 1.1 times raw, or
+if the PSNR at quality 90 is under 15 dB.
 """
 
 from __future__ import annotations

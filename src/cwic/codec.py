@@ -17,10 +17,10 @@ from cwic.container.index import Data, read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.container.salvage import salvage
 from cwic.errors import FormatError, ModelError
-from cwic.image.planes import OPAQUE, decode_plane, encode_plane
 from cwic.image.fidelity import psnr
 from cwic.image.metadata import Metadata, metadata_of, upright
 from cwic.image.picture import Picture, as_picture, to_pillow
+from cwic.image.planes import OPAQUE, decode_plane, encode_plane
 from cwic.image.tiles import Box, Tiles, crop_box, default_tile_code
 from cwic.models import catalog
 from cwic.models.exported import ExportedModel
@@ -61,8 +61,8 @@ def encode(
         model: a name from the catalogue (`cwic models list`).
         metadata: what to write of it; by default the ICC profile, EXIF and XMP that Pillow read with the image.
         strip: write no metadata, and turn the picture upright if its EXIF says how, since nothing will say so later.
-        tile: side of tiles in pixels, 128, 256, 512 ...; by default 1024 for pictures over 2 megapixels, and one tile for
-            others. Memory grows with the tile, and bytes by a little as tiles get smaller.
+        tile: side of tiles in pixels, 128, 256, 512 ...; by default 1024 for pictures over 2 megapixels, and one tile
+            for others. Memory grows with the tile, and bytes by a little as tiles get smaller.
         jobs: tiles to work on at a time, in threads.
         device: where the networks run, as torch names it. It does not change what the file decodes to.
         limits: the largest picture to accept.

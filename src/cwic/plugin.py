@@ -17,10 +17,9 @@ OSError, and a wrong option a ValueError.
 
 from __future__ import annotations
 
-from io import BytesIO
 from dataclasses import replace
 from numbers import Real
-from typing import IO, Any
+from typing import IO
 
 from PIL import Image, ImageFile
 
@@ -54,7 +53,7 @@ class CwicImageFile(ImageFile.ImageFile):
         self._size = header.width, header.height
         self._mode = header.mode
         self.info["quality"] = header.quality
-        self.info |= Metadata.from_payloads({chunk.type: chunk.payload for chunk in chunks}).info
+        self.info.update(Metadata.from_payloads({chunk.type: chunk.payload for chunk in chunks}).info)
         self._coded = True
 
     def load(self) -> Image.core.PixelAccess | None:

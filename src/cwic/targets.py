@@ -29,7 +29,7 @@ class Target(NamedTuple):
         target_bpp: float | None,
         target_psnr: float | None,
     ) -> Target | None:
-        """What was asked for, or None for a quality. Raises `ValueError` for two wishes, or one that is not positive."""
+        """What was asked for, None for a quality. Raises `ValueError` for two wishes, or one that is not positive."""
         wishes = {"bytes": target_bytes, "bpp": target_bpp, "psnr": target_psnr}
         asked = {name: value for name, value in wishes.items() if value is not None}
         if len(asked) + (quality is not None) > 1:

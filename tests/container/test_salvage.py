@@ -10,8 +10,10 @@ from cwic.container.salvage import Run, salvage
 from cwic.errors import FormatError, LimitError
 
 HEADER = Header(b"fake", 600, 500, "RGB", 500, tile_code=1)  # 5 x 4 tiles
+PLAIN_TILE = 6
 TILES = [bytes([k]) * (k + 40) for k in range(20)]
-FILE = write_container(HEADER, [Chunk("e", b"exif"), Chunk("x", b"xmp"), *(Chunk("T", tile) for tile in TILES)])
+TILE_CHUNKS = [Chunk("P" if k == PLAIN_TILE else "T", tile) for k, tile in enumerate(TILES)]
+FILE = write_container(HEADER, [Chunk("e", b"exif"), Chunk("x", b"xmp"), *TILE_CHUNKS])
 OFFSETS = [chunk.offset for chunk in read_container(FILE).chunks]
 
 
@@ -24,19 +26,18 @@ def flipped(*positions: int) -> bytes:
 
 def without(runs: list[Run]) -> set[int]:
     """The tiles that are lost, when every run is at its first place."""
-    known = {run.first + k for run in runs for k, tile in enumerate(run.tiles) if tile is not None}
-    for run in runs:
-        assert [tile for tile in run.tiles if tile] == [
-            TILES[run.first + k] for k, tile in enumerate(run.tiles) if tile
-        ]
-    return set(range(20)) - known
+    known = {run.first + k: tile for run in runs for k, tile in enumerate(run.tiles) if tile is not None}
+    for index, tile in known.items():
+        assert (tile.type, tile.payload) == ("P" if index == PLAIN_TILE else "T", TILES[index])
+    return set(range(20)) - known.keys()
 
 
 def test_an_intact_file_is_one_run() -> None:
     found = salvage(FILE)
     assert found.header == HEADER
     assert [chunk.type for chunk in found.chunks] == ["e", "x"]
-    assert found.runs == [Run(0, 0, list(TILES))]
+    assert [(run.first, run.last_first) for run in found.runs] == [(0, 0)]
+    assert without(found.runs) == set()
     assert found.lost == []
 
 
@@ -58,7 +59,7 @@ def test_between_two_gaps_the_place_of_a_tile_is_open() -> None:
     first, between, last = found.runs
     assert (first.first, first.last_first) == (0, 0)
     assert (last.first, last.last_first) == (11, 11)
-    assert between.tiles == TILES[5:10]
+    assert [tile and tile.payload for tile in between.tiles] == TILES[5:10]
     assert between.first <= 5 <= between.last_first
 
 
@@ -105,7 +106,7 @@ def test_any_damage_leaves_only_true_tiles(flips: list[tuple[int, int]], cut: in
         found = salvage(bytes(data[: len(data) - cut]))
     except FormatError:
         return
-    kept = [tile for run in found.runs for tile in run.tiles if tile is not None]
+    kept = [tile.payload for run in found.runs for tile in run.tiles if tile is not None]
     assert kept == [tile for tile in TILES if tile in kept]
     for run in found.runs:
         assert 0 <= run.first <= run.last_first <= 20 - len(run.tiles)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cwic.container import Header
+from cwic.container import PLAIN, Chunk, Header
 from cwic.container.salvage import Run, Salvage
 from cwic.errors import FormatError
 from cwic.image.picture import Picture
@@ -16,22 +16,23 @@ HEADER = Header(b"fake", 700, 500, "RGB", LEVEL, tile_code=1)  # 6 x 4 tiles
 
 
 @pytest.fixture(scope="module")
-def payloads(model: ExportedModel, picture: Picture) -> list[bytes]:
-    return [chunk.payload for chunk in encode_tiles(model, picture, Tiles.of(HEADER), LEVEL)]
+def chunks(model: ExportedModel, picture: Picture) -> list[Chunk]:
+    return encode_tiles(model, picture, Tiles.of(HEADER), LEVEL)
 
 
-def test_a_run_between_two_gaps_finds_its_place(model: ExportedModel, payloads: list[bytes]) -> None:
+def test_a_run_between_two_gaps_finds_its_place(model: ExportedModel, chunks: list[Chunk]) -> None:
     runs = [
-        Run(0, 0, payloads[:3]),
-        Run(4, 21, [None, *payloads[8:10]]),
-        Run(20, 20, payloads[20:]),
+        Run(0, 0, chunks[:3]),
+        Run(4, 21, [None, Chunk(PLAIN, b"plain"), *chunks[8:10]]),
+        Run(20, 20, chunks[20:]),
     ]
-    payload = placed_tiles(model, Salvage(HEADER, [], runs, []))
+    tile = placed_tiles(model, Salvage(HEADER, [], runs, []))
     for index in (0, 2, 8, 9, 20, 23):
-        assert payload(index) == payloads[index]
-    for index in (3, 7, 10, 19):
+        assert tile(index) == chunks[index]
+    assert tile(7).type == PLAIN
+    for index in (3, 6, 10, 19):
         with pytest.raises(FormatError, match="damaged or missing"):
-            payload(index)
+            tile(index)
 
 
 def test_nothing_to_place(model: ExportedModel) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
-from cwic.errors import CwicError, InputError
+from cwic.errors import CwicError
 from cwic.image.files import check_output, read_bytes, write_atomically
 
 PIPE = "-"
@@ -93,14 +94,10 @@ def read(source: str) -> bytes:
 @contextmanager
 def data_of(source: str, *, mapped: bool) -> Iterator[bytes | mmap]:
     """All bytes of a file or of stdin; of a file as a memory map if `mapped`. Raises InputError."""
-    if not mapped or source == PIPE or not Path(source).is_file() or not Path(source).stat().st_size:
+    if not mapped or source == PIPE or not os.access(source, os.R_OK) or not Path(source).stat().st_size:
         yield read(source)
         return
-    try:
-        file = Path(source).open("rb")
-    except OSError as error:
-        raise InputError(f"cannot read the file: {error.strerror or error}") from error
-    with file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
+    with Path(source).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
         yield view
 
 

@@ -51,7 +51,7 @@ class Index:
         self._first_tile = next((k for k, span in enumerate(spans) if span.type in TILES), len(spans))
 
     def verify(self, tiles: Iterable[int] | None = None) -> None:
-        """Checks all chunks, or those that are no tiles and the given tiles. Raises FormatError that names the damaged."""
+        """Checks all chunks, or the given tiles and all that are no tiles. Raises FormatError that names the damaged."""
         if tiles is None:
             checked: Iterable[int] = range(len(self.spans))
         else:

@@ -57,9 +57,13 @@ class Metadata(NamedTuple):
         return cls(*(payloads.get(type, b"") for type in (ICC, EXIF, XMP)))
 
     @property
-    def info(self) -> dict[str, bytes]:
+    def info(self) -> dict[str | tuple[int, int], bytes]:
         """As Pillow keeps it in `image.info`."""
-        pairs = {"icc_profile": self.icc, "exif": self.exif and EXIF_PREFIX + self.exif, "xmp": self.xmp}
+        pairs: dict[str | tuple[int, int], bytes] = {
+            "icc_profile": self.icc,
+            "exif": self.exif and EXIF_PREFIX + self.exif,
+            "xmp": self.xmp,
+        }
         return {key: value for key, value in pairs.items() if value}
 
 

@@ -1,4 +1,7 @@
-"""The pictures that cwic codes: 8-bit RGB or greyscale, with or without alpha. Others are converted without loss, or refused."""
+"""The pictures that cwic codes: 8-bit RGB or greyscale, with or without alpha.
+
+Others are converted without loss, or refused.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,8 @@ def to_pillow(picture: Picture, metadata: Metadata | None = None) -> Image.Image
     image = Image.fromarray(picture.pixels)
     if picture.alpha is not None:
         image.putalpha(Image.fromarray(picture.alpha))
-    image.info |= metadata.info if metadata else {}
+    if metadata:
+        image.info.update(metadata.info)
     return image
 
 

@@ -26,7 +26,7 @@ def encode_plane(plane: NDArray[np.uint8]) -> bytes:
     """The coded form of a plane uint8 `[H, W]`."""
     if (plane == plane[0, 0]).all():
         return bytes([CONSTANT, plane[0, 0]])
-    # The best predictor is found on some rows from the middle: trying all four on all rows would take four times as long.
+    # The best predictor is found on some rows from the middle: to try all on all rows would take four times as long.
     start = max(0, (plane.shape[0] - _PROBE_ROWS) // 2)
     probe = plane[start : start + _PROBE_ROWS]
     kind = min((NONE, LEFT, UP, GRADIENT), key=lambda kind: len(_compress(probe, kind)))

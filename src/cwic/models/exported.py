@@ -21,7 +21,6 @@ from cwic.transforms.analysis import Analysis
 from cwic.transforms.hyper import HyperAnalysis
 from cwic.transforms.synthesis import Synthesis
 
-
 FEATURE_CONVOLUTIONS = 11
 """3x3 convolutions, one after the other at 1/8, of the feature encoding: two dense blocks of five and one between."""
 

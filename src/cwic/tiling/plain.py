@@ -51,7 +51,7 @@ def plain_if_better(model: ExportedModel, pixels: NDArray[np.uint8], coded: Code
     chosen = None
     for shift in sorted({0, _best_shift(lmbda)}):
         payload = encode_plain(pixels, shift)
-        loss = _loss(lmbda, pixels, _dequantise(pixels >> shift, shift), len(payload))
+        loss = _loss(lmbda, pixels, _dequantise(pixels >> np.uint8(shift), shift), len(payload))
         if loss < best:
             best, chosen = loss, Chunk(PLAIN, payload)
     return chosen
@@ -59,7 +59,7 @@ def plain_if_better(model: ExportedModel, pixels: NDArray[np.uint8], coded: Code
 
 def encode_plain(pixels: NDArray[np.uint8], shift: int) -> bytes:
     """The payload of a plain tile, uint8 `[H, W, 3]` or `[H, W]`, without the lowest `shift` bits of its samples."""
-    planes = (pixels >> shift).reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
+    planes = (pixels >> np.uint8(shift)).reshape(*pixels.shape[:2], -1).transpose(2, 0, 1)
     return bytes([shift]) + encode_plane(np.ascontiguousarray(planes).reshape(-1, pixels.shape[1]))
 
 
@@ -79,11 +79,11 @@ def decode_plain(payload: bytes, height: int, width: int, channels: int) -> NDAr
 
 
 def _dequantise(samples: NDArray[np.uint8], shift: int) -> NDArray[np.uint8]:
-    return (samples << shift) + np.uint8((1 << shift) >> 1)
+    return (samples << np.uint8(shift)) + np.uint8((1 << shift) >> 1)
 
 
 def _best_shift(lmbda: float) -> int:
-    """That of samples without structure: their step then has the squared error `step**2 / 12` and costs 1 bit an octave."""
+    """That of samples without structure: a step has the squared error `step**2 / 12` and costs a bit an octave."""
     step = (6 * 3 / (lmbda * np.log(2))) ** 0.5
     return min(max(round(np.log2(step)), 0), MAX_SHIFT)
 
