@@ -13,7 +13,7 @@ from lightning.fabric import Fabric
 from cwic.errors import InputError
 from cwic.training.checkpoint import load_checkpoint
 from cwic.training.data import PictureFolder
-from cwic.training.learner import LATEST, Learner
+from cwic.training.learner import Learner
 from cwic.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
@@ -31,17 +31,17 @@ def any_recipe(request: pytest.FixtureRequest, recipe: Recipe, paper_recipe: Rec
 
 def learner(recipe: Recipe, pictures: PictureFolder, resume: Path | None = None) -> Learner:
     made = Learner(Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"), recipe, pictures)
-    made.start(resume)
+    made.start(resume, whole=resume is not None)
     return made
 
 
 def test_a_state_goes_on_bit_for_bit(any_recipe: Recipe, pictures: PictureFolder, tmp_path: Path) -> None:
     whole = learner(any_recipe, pictures)
     whole.step(0.0)
-    whole.save(tmp_path / LATEST)
+    whole.save(tmp_path / "latest.ckpt")
     whole.step(0.9)
     whole.save(tmp_path / "whole.ckpt")
-    resumed = learner(any_recipe, pictures, tmp_path)
+    resumed = learner(any_recipe, pictures, tmp_path / "latest.ckpt")
     assert resumed.progress.step == 1
     resumed.step(0.9)
     resumed.save(tmp_path / "resumed.ckpt")
@@ -93,15 +93,15 @@ def test_quantiles_learn_from_their_own_loss(paper_recipe: Recipe, pictures: Pic
 def test_a_state_without_its_random_numbers_is_no_run(
     paper_recipe: Recipe, pictures: PictureFolder, tmp_path: Path, name: str
 ) -> None:
-    learner(paper_recipe, pictures).save(tmp_path / LATEST)
-    state = torch.load(tmp_path / LATEST, weights_only=True)
+    learner(paper_recipe, pictures).save(tmp_path / "latest.ckpt")
+    state = torch.load(tmp_path / "latest.ckpt", weights_only=True)
     if name == "random":
         del state["random"]
     else:
         state["random"] *= 2
-    torch.save(state, tmp_path / LATEST)
+    torch.save(state, tmp_path / "latest.ckpt")
     with pytest.raises(InputError, match=r"latest\.ckpt is not the state of a run of 1 processes"):
-        learner(paper_recipe, pictures, tmp_path)
+        learner(paper_recipe, pictures, tmp_path / "latest.ckpt")
 
 
 TWO_PROCESSES = """

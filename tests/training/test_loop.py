@@ -117,6 +117,24 @@ def test_a_run_that_is_told_to_stop_ends_where_an_unbroken_one_ends(
     assert len(json.loads((run / "record.json").read_text())["starts"]) == 2
 
 
+def test_a_finished_run_goes_on_undecayed_when_it_is_given_more(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path
+) -> None:
+    recipe = replace(paper_recipe, decay_share=0.5)
+    loop.train(recipe, folder, tmp_path, 4, accelerator="cpu", save_every=0.0)
+    steps = {
+        name: load_checkpoint(tmp_path / f"{name}.ckpt")["progress"]["step"]
+        for name in ("undecayed", "latest", "final")
+    }
+    assert steps == {"undecayed": 3, "latest": 4, "final": 4}
+    # Half of 4 s is over, half of 12 is not: the rates had fallen too early.
+    loop.train(recipe, folder, tmp_path, 12, resume=tmp_path, accelerator="cpu")
+    assert load_checkpoint(tmp_path / "undecayed.ckpt")["progress"]["step"] == 7
+    (tmp_path / "latest.ckpt").unlink(missing_ok=True)
+    loop.train(recipe, folder, tmp_path, 13, resume=tmp_path, accelerator="cpu")
+    assert load_checkpoint(tmp_path / "final.ckpt")["progress"]["elapsed"] >= 13
+
+
 def test_the_last_steps_are_reported_too(
     paper_recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,8 +22,6 @@ from cwic.training.optim import Optimisers
 from cwic.training.recipe import Recipe
 from cwic.training.schedule import rate_factor
 
-LATEST = "latest.ckpt"
-
 
 @dataclass
 class Progress:
@@ -57,19 +55,19 @@ class Learner:
         self._sums: list[Tensor] = []
         self._skipped = torch.zeros((), dtype=torch.int64, device=fabric.device)
 
-    def start(self, resume: Path | None) -> None:
-        """Sets the first weights: untrained, or those of a file, or the whole state of an interrupted run's folder.
+    def start(self, checkpoint: Path | None, whole: bool = False) -> None:
+        """Sets the first weights: untrained, or those of a file; with `whole` its state, random numbers and all.
 
         Raises `InputError` if they are not of the recipe's model.
         """
-        if resume is None:
+        if checkpoint is None:
             batches = [self._crops() for _ in range(self._family.calibration_batches)]
             self._family.start(self._model, batches)
             self.average.load_state_dict(self._model.state_dict())
-        elif resume.is_dir():
-            self._continue(resume / LATEST)
+        elif whole:
+            self._continue(checkpoint)
         else:
-            self._start_from(resume)
+            self._start_from(checkpoint)
         # The quantiles learn from weights that all processes share: they need no exchange of gradients.
         quantiles = self._optimisers.quantiles
         for parameter in quantiles:

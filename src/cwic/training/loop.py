@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import torch
 from lightning.fabric import Fabric
 
+from cwic.training.checkpoint import load_checkpoint
 from cwic.training.data import Pictures, open_pictures
 from cwic.training.interrupt import Interrupt
 from cwic.training.journal import Journal
-from cwic.training.learner import LATEST, Learner, Progress
+from cwic.training.learner import Learner, Progress
 from cwic.training.recipe import Recipe
 from cwic.training.run_record import write_record
 from cwic.training.schedule import is_decaying, share_done
@@ -22,7 +23,7 @@ from cwic.training.validation import sample, validate
 
 REPORT_EVERY = 20
 """Steps between two lines of the log; clocks and signals of several processes are compared as often."""
-UNDECAYED, FINAL = "undecayed.ckpt", "final.ckpt"
+LATEST, UNDECAYED, FINAL = "latest.ckpt", "undecayed.ckpt", "final.ckpt"
 
 
 class Outcome(NamedTuple):
@@ -49,7 +50,8 @@ def train(
 
     `run/final.ckpt` is the end; `run/undecayed.ckpt` the state before the learning rates fell; `run/latest.ckpt` is
     written every `save_every` seconds, and when a signal or the budget stops the run before its end. To `resume` a
-    folder is to go on from its `latest.ckpt` as if nothing had happened: what was used of budget and steps counts.
+    folder is to go on from its `latest.ckpt` as if nothing had happened: what was used of budget and steps counts. If
+    the rates had begun to fall by then, and a longer budget makes that too early, it goes on from `undecayed.ckpt`.
     To `resume` a file is to start a new run from its weights, and its optimisers' states if it has any.
     Raises `InputError` if data or checkpoint cannot be used.
     """
@@ -67,7 +69,10 @@ def train(
         file=sys.stderr,
     )
     learner = Learner(fabric, recipe, pictures)
-    learner.start(resume)
+    if resume is not None and resume.is_dir():
+        learner.start(_to_go_on_from(resume, recipe, budget), whole=True)
+    else:
+        learner.start(resume)
     run.mkdir(parents=True, exist_ok=True)
     if fabric.is_global_zero:
         write_record(run, recipe, _conditions(fabric, data, pictures, resume, budget))
@@ -93,8 +98,8 @@ def train(
         while True:
             done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
             if not progress.kept and (done >= 1 or is_decaying(done, recipe.decay_share)):
-                progress.kept = True
                 learner.save(run / UNDECAYED)
+                progress.kept = True
             if done >= 1 or progress.elapsed >= budget or clock.stopped:
                 break
             learner.step(done)
@@ -115,6 +120,19 @@ def train(
             check()
     _list_skipped(pictures, listed)  # what shards turned up meanwhile
     return Outcome(end if fabric.is_global_zero else None, finished)
+
+
+def _to_go_on_from(run: Path, recipe: Recipe, budget: float) -> Path:
+    """The checkpoint of an interrupted or finished run that leads to where an unbroken run of `budget` would be."""
+    latest, undecayed = run / LATEST, run / UNDECAYED
+    if not undecayed.exists():
+        return latest
+    if latest.exists():
+        progress = Progress(**load_checkpoint(latest).get("progress", {}))
+        done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
+        if not progress.kept or is_decaying(done, recipe.decay_share):
+            return latest
+    return undecayed
 
 
 def _list_skipped(pictures: Pictures, listed: int) -> int:
