@@ -77,7 +77,7 @@ def test_no_real_query_sees_padding(valid: tuple[int, int]) -> None:
 
 
 def test_relative_positions_count_from_the_corner_of_the_table() -> None:
-    index = windows.relative_position_index(4)
+    index = windows.relative_position_index(4, CPU)
     assert index.shape == (16, 16)
     assert index.diagonal().unique().tolist() == [3 * 7 + 3]
     assert index[0, 15] == 0
@@ -88,5 +88,6 @@ def test_relative_positions_count_from_the_corner_of_the_table() -> None:
 def test_the_index_is_real_even_if_first_asked_for_on_the_meta_device() -> None:
     windows.relative_position_index.cache_clear()
     with torch.device("meta"):
-        windows.relative_position_index(4)
-    assert windows.relative_position_index(4).device.type == "cpu"
+        index = windows.relative_position_index(4, CPU)
+    assert index.device.type == "cpu"
+    assert windows.relative_position_index(4, torch.device("meta")).device.type == "meta"

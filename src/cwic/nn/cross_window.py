@@ -81,7 +81,7 @@ class CrossWindowAttention(nn.Module):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, table: Tensor, mask: Tensor) -> Tensor:
         tokens = q.shape[2]
-        index = relative_position_index(self.window).to(table.device)
+        index = relative_position_index(self.window, table.device)
         bias = table[index.flatten()].view(tokens, tokens, self.heads).permute(2, 0, 1)
         logits = q @ self._split(k).transpose(2, 3)
         logits = logits.view(-1, mask.shape[0], self.heads, tokens, tokens) + (bias + mask[:, None])

@@ -54,21 +54,22 @@ def attention_masks(
 
     `height` and `width` are multiples of the window; rows and columns beyond `valid` are padding, which nothing
     real attends to. The coarse mask compares labels after the same reduction as the features, as published: that
-    also hides true neighbours of the last band, and is kept for parity. A tile's masks are made once per shape.
+    also hides true neighbours of the last band, and is kept for parity. A tile's masks are made once per shape, on
+    `device`: a compiled network makes them at every call, and must not wait for the host.
     """
-    label = _bands(height, window, shift)[:, None] * 3 + _bands(width, window, shift)[None, :]
-    rows = torch.arange(height).roll(-shift)[:, None] >= valid[0]
-    columns = torch.arange(width).roll(-shift)[None, :] >= valid[1]
+    label = _bands(height, window, shift, device)[:, None] * 3 + _bands(width, window, shift, device)[None, :]
+    rows = torch.arange(height, device=device).roll(-shift)[:, None] >= valid[0]
+    columns = torch.arange(width, device=device).roll(-shift)[None, :] >= valid[1]
     label = torch.where(rows | columns, torch.full_like(label, 9.0), label)[None, None]
     fine = fine_windows(label, window).squeeze(-1)
     coarse = coarse_windows(halve(label), window).squeeze(-1)
     masks = [(fine[:, :, None] != key[:, None, :]).float() * MASKED for key in (fine, coarse)]
-    return masks[0].to(device), masks[1].to(device)
+    return masks[0], masks[1]
 
 
-def _bands(size: int, window: int, shift: int) -> Tensor:
+def _bands(size: int, window: int, shift: int, device: torch.device) -> Tensor:
     """The three bands of a rolled axis: untouched windows, and the two parts of the last one that met by rolling."""
-    band = torch.zeros(size)
+    band = torch.zeros(size, device=device)
     if shift:
         band[size - window :] = 1
         band[size - shift :] = 2
@@ -76,9 +77,9 @@ def _bands(size: int, window: int, shift: int) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def relative_position_index(window: int) -> Tensor:
-    """`[w * w, w * w]` indexes into a table of `(2w - 1)^2` relative positions, query before key."""
-    axis = torch.arange(window, device="cpu")  # cached: not on whatever device is the default of the day
+def relative_position_index(window: int, device: torch.device) -> Tensor:
+    """`[w * w, w * w]` indexes into a table of `(2w - 1)^2` relative positions, query before key, on `device`."""
+    axis = torch.arange(window, device=device)
     row, column = (grid.flatten() for grid in torch.meshgrid(axis, axis, indexing="ij"))
     rows = row[:, None] - row[None, :] + window - 1
     columns = column[:, None] - column[None, :] + window - 1
