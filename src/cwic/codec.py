@@ -89,9 +89,8 @@ def encode(
         return write_container(replace(header, level=level), [*chunks, *tiles])
 
     def fidelity(data: bytes) -> float:
-        return psnr(
-            picture.pixels, as_picture(decode(data, model=model, jobs=jobs, device=device, limits=limits)).pixels
-        )
+        decoded = decode(data, model=model, jobs=jobs, device=device, limits=limits)
+        return psnr(picture.pixels, as_picture(decoded).pixels)
 
     return file_at(level) if target is None else reach(target, file_at, fidelity)
 
