@@ -302,3 +302,10 @@ def test_noise_is_kept_plain() -> None:
     assert [chunk.type for chunk in read_container(data).chunks] == ["P"] * 3
     assert psnr(Image.fromarray(noise), cwic.decode(data)) > 30
     assert len(data) < 1.1 * noise.size
+
+
+def test_a_memory_map_is_read_tile_by_tile(tmp_path: Path, photograph: Image.Image) -> None:
+    pixels = np.asarray(photograph.crop((0, 0, 200, 140)))
+    (tmp_path / "raw").write_bytes(pixels.tobytes())
+    mapped = np.memmap(tmp_path / "raw", np.uint8, "r", shape=pixels.shape)
+    assert cwic.encode(mapped, tile=128) == cwic.encode(pixels, tile=128)
