@@ -21,7 +21,7 @@ from cwic.training.checkpoint import load_checkpoint, load_into, save_state
 from cwic.training.family import FAMILIES
 from cwic.training.loop import FINAL, LATEST, train
 from cwic.training.recipe import Recipe, load_recipe
-from cwic.training.run_record import RECORD, hardware
+from cwic.training.run_record import hardware
 from cwic.training.validation import validate
 
 ROOT = Path(__file__).parents[1]
@@ -88,7 +88,6 @@ def main() -> None:
         rows.append(json.loads(measured.read_text("utf-8")))
         options.output.mkdir(parents=True, exist_ok=True)
         write_atomically(options.output / "table.tsv", table(rows).encode(), force=True)
-        write_atomically(options.output / f"{name}-{RECORD}", (run / RECORD).read_bytes(), force=True)
     print(table(rows) if rows else "nothing is finished yet", end="")
 
 

@@ -1,7 +1,8 @@
-"""How fast a recipe trains: patches a second, and the share of a step spent outside forward and backward passes.
+"""How fast a recipe trains: patches a second, and what a step is spent on.
 
-Whole steps alternate with bare forward and backward passes of a batch that is there already, so that whatever else the
-machine does meets both alike. The pictures are noise: their content costs nothing. For `make bench-train`.
+That is forward and backward passes, cutting crops, and the update: optimisers, clipping and the weight average. Whole
+steps alternate with bare passes and bare crops, so that whatever else the machine does meets all alike. The pictures
+are noise: their content costs nothing. For `make bench-train`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -57,7 +59,8 @@ def main() -> None:
         torch.set_num_threads(1)
     machine = hardware()
     print(f"{machine['gpus'] or machine['processor']}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"{'recipe':<12}{'patches/s':>12}{'ms a step':>12}{'outside forward and backward':>32}")
+    heads = "".join(f"{head:>10}" for head in ("passes", "crops", "update"))
+    print(f"{'recipe':<12}{'patches/s':>12}{'ms a step':>12}{heads}")
     for path in options.recipes:
         recipe = load_recipe(path)
         with tempfile.TemporaryDirectory() as folder:
@@ -65,18 +68,20 @@ def main() -> None:
             pictures = PictureFolder(Path(folder), recipe.crop, device=device.type)
         learner = Learner(fabric, recipe, pictures)
         learner.start(None)
-        x = pictures.crops(recipe.batch, recipe.crop, np.random.default_rng(0))
+        cut = partial(pictures.crops, recipe.batch, recipe.crop, np.random.default_rng(0), recipe.downscale)
+        x = cut()
         for _ in range(options.steps if device.type == "cuda" else 2):
             learner.step(0.0)
-        whole, passes = [], []
+        times: dict[str, list[float]] = {"step": [], "passes": [], "crops": []}
         for _ in range(options.steps):
-            whole.append(seconds(lambda learner=learner: learner.step(0.0), device))  # type: ignore[misc]
-            bare = seconds(lambda learner=learner, x=x: learner.backpropagate(x), device)  # type: ignore[misc]
-            passes.append(bare)
-        step = median(whole)
-        outside = 1 - recipe.accumulate * median(passes) / step
+            times["step"].append(seconds(partial(learner.step, 0.0), device))
+            times["passes"].append(seconds(partial(learner.backpropagate, x), device))
+            times["crops"].append(seconds(cut, device))
+        step, passes, crops = (median(times[key]) for key in ("step", "passes", "crops"))
+        passes, crops = (100 * recipe.accumulate * part / step for part in (passes, crops))
         rate = recipe.batch * recipe.accumulate / step
-        print(f"{recipe.name:<12}{rate:>12.1f}{1000 * step:>12.1f}{100 * outside:>30.1f} %", flush=True)
+        shares = "".join(f"{share:>8.1f} %" for share in (passes, crops, 100 - passes - crops))
+        print(f"{recipe.name:<12}{rate:>12.1f}{1000 * step:>12.1f}{shares}", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,28 +20,39 @@ from torch import Tensor
 import cwic
 from cwic.container import TILE, Chunk, Header, pack_tile, read_container, symbol_crc, write_container
 from cwic.errors import FormatError, ModelError
+from cwic.image.metadata import Metadata, metadata_of
 from cwic.models import catalog
 from cwic.models.config import CwicConfig
 
 FAKE_ID = b"fake"
 
 
-def _fake_encode(image: Image.Image, *, quality: float | None = None, model: str = "cwic-s") -> bytes:
-    quality = 50 if quality is None else quality
+def _fake_encode(
+    image: Image.Image,
+    *,
+    quality: float | None = None,
+    model: str = "cwic-s",
+    metadata: Metadata | None = None,
+    strip: bool = False,
+    **_: object,
+) -> bytes:
     if model != "cwic-s":
         raise ModelError(f"unknown model {model}")
     pixels = np.asarray(image).tobytes()
-    header = Header(FAKE_ID, image.width, image.height, image.mode, round(10 * quality))
-    return write_container(header, [Chunk(TILE, pack_tile(symbol_crc(pixels, 0), pixels))])
+    header = Header(FAKE_ID, image.width, image.height, image.mode, round(10 * (50 if quality is None else quality)))
+    kept = Metadata() if strip else metadata or metadata_of(image)
+    return write_container(header, [*kept.to_chunks(), Chunk(TILE, pack_tile(symbol_crc(pixels, 0), pixels))])
 
 
-def _fake_decode(data: bytes, *, model: str | None = None) -> Image.Image:
+def _fake_decode(data: bytes, **_: object) -> Image.Image:
     header, chunks = read_container(data)
     if header.model_id != FAKE_ID:
         raise ModelError(f"the file needs other weights: {header.model_id.hex()}")
-    if len(chunks[0].payload) != 2 + header.width * header.height * len(header.mode):
+    if len(chunks[-1].payload) != 2 + header.width * header.height * len(header.mode):
         raise FormatError("tile does not match the header")
-    return Image.frombytes(header.mode, (header.width, header.height), chunks[0].payload[2:])
+    image = Image.frombytes(header.mode, (header.width, header.height), chunks[-1].payload[2:])
+    image.info |= Metadata.from_payloads({chunk.type: chunk.payload for chunk in chunks}).info
+    return image
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from PIL import Image
 import cwic
 from cwic.codec import level_of
 from cwic.container import TILE, Chunk, Header, Limits, pack_tile, read_container, unpack_tile, write_container
-from cwic.errors import FormatError, InputError, LimitError, ModelError
+from cwic.errors import FormatError, InputError, LimitError, ModelError, TargetError
 
 COFFEE = Path(__file__).parents[1] / "examples" / "coffee.png"
 
@@ -136,16 +136,6 @@ def test_damage_that_the_containers_checksum_misses_is_found_too(small: bytes) -
         cwic.decode(write_container(header, [Chunk(TILE, pack_tile(crc, b""))]))
 
 
-def test_what_this_version_does_not_decode_is_refused(small: bytes) -> None:
-    header, chunks = read_container(small)
-    tiled = Header(header.model_id, header.width, header.height, header.mode, header.level, tile_code=15)
-    with pytest.raises(FormatError, match="newer version"):
-        cwic.decode(write_container(tiled, chunks))
-    both = Header(header.model_id, header.width, header.height, "RGBA", header.level)
-    with pytest.raises(FormatError, match="newer version"):
-        cwic.decode(write_container(both, [Chunk("A", b"alpha"), *chunks]))
-
-
 def test_metadata_does_not_disturb_the_picture(small: bytes) -> None:
     header, chunks = read_container(small)
     longer = write_container(header, [Chunk("e", b"Exif"), Chunk("q", b"unknown"), *chunks])
@@ -186,3 +176,117 @@ def test_a_file_of_ones_own_model_needs_it(
 def test_a_model_of_one_rate_takes_no_quality(photograph: Image.Image, cwam2024_weights: Path) -> None:
     with pytest.raises(ValueError, match="has one rate: leave the quality out"):
         cwic.encode(photograph, model=str(cwam2024_weights), quality=50)
+
+
+@pytest.fixture(scope="module")
+def tiled(photograph: Image.Image) -> bytes:
+    """A file of 3 x 2 tiles, those below of a few rows."""
+    return cwic.encode(photograph.crop((0, 0, 600, 260)), tile=256)
+
+
+def test_tiles_join_to_the_picture_that_one_tile_gives(photograph: Image.Image, tiled: bytes) -> None:
+    image = photograph.crop((0, 0, 600, 260))
+    assert cwic.read_info(tiled).tiles == (3, 2)
+    whole = cwic.decode(cwic.encode(image))
+    assert abs(psnr(image, cwic.decode(tiled)) - psnr(image, whole)) < 0.1
+    assert cwic.decode(tiled, jobs=4).tobytes() == cwic.decode(tiled).tobytes()
+    assert cwic.encode(image, tile=256, jobs=4) == tiled
+
+
+def test_a_part_is_decoded_from_the_tiles_that_it_needs(tiled: bytes) -> None:
+    whole = np.asarray(cwic.decode(tiled), int)
+    chunks = read_container(tiled).chunks
+    damaged = bytearray(tiled)
+    damaged[chunks[5].offset + 9] ^= 1
+    for data in (tiled, bytes(damaged)):
+        part = cwic.decode(data, crop=(20, 30, 40, 50))
+        assert np.abs(np.asarray(part, int) - whole[30:80, 20:60]).max() <= 1
+    with pytest.raises(FormatError, match=r"damaged: tile \(column 2, row 1\): its checksum"):
+        cwic.decode(bytes(damaged), crop=(450, 100, 10, 10))
+    with pytest.raises(FormatError, match=r"damaged: tile \(column 2, row 1\)$"):
+        cwic.decode(bytes(damaged), crop=(550, 257, 5, 2))
+    with pytest.raises(InputError, match="not inside the picture of 600x260"):
+        cwic.decode(tiled, crop=(550, 150, 100, 10))
+
+
+def test_a_damaged_tile_is_reported_and_the_others_recovered(tiled: bytes) -> None:
+    whole = cwic.decode(tiled)
+    assert cwic.recover(tiled) == (whole, [])
+    damaged = bytearray(tiled)
+    damaged[read_container(tiled).chunks[2].offset + 30] ^= 1
+    with pytest.raises(FormatError, match=r"^damaged: tile \(column 2, row 0\)$"):
+        cwic.decode(bytes(damaged))
+    image, lost = cwic.recover(bytes(damaged))
+    assert lost == ["tile (column 2, row 0), x 512 to 599, y 0 to 255: its bytes are damaged or missing"]
+    pixels = np.asarray(image)
+    assert (pixels[:256, 512:] == 128).all()
+    np.testing.assert_array_equal(pixels[150:, :100], np.asarray(whole)[150:, :100])
+    with pytest.raises(FormatError, match="nothing can be recovered"):
+        cwic.recover(tiled[:60])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_alpha_is_kept_without_loss(photograph: Image.Image, mode: str) -> None:
+    image = photograph.crop((0, 0, 150, 100)).convert(mode)
+    alpha = Image.linear_gradient("L").resize((150, 100))
+    image.putalpha(alpha)
+    data = cwic.encode(image, tile=128)
+    decoded = cwic.decode(data)
+    assert decoded.mode == mode
+    assert decoded.getchannel("A").tobytes() == alpha.tobytes()
+    assert cwic.decode(data, crop=(10, 20, 30, 40)).getchannel("A") == alpha.crop((10, 20, 40, 60))
+    damaged = bytearray(data)
+    damaged[read_container(data).chunks[0].offset + 9] ^= 1
+    image, lost = cwic.recover(bytes(damaged))
+    assert lost == ["alpha", "alpha: the picture is opaque"]
+    assert image.getchannel("A").getextrema() == (255, 255)
+
+
+def test_metadata_come_back_byte_for_byte(photograph: Image.Image) -> None:
+    image = photograph.crop((0, 0, 60, 40))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.info |= {"icc_profile": b"profile", "exif": exif.tobytes(), "xmp": b"<x/>"}
+    decoded = cwic.decode(cwic.encode(image))
+    assert decoded.info == {"icc_profile": b"profile", "exif": exif.tobytes(), "xmp": b"<x/>"}
+    assert decoded.size == (60, 40)
+    stripped = cwic.decode(cwic.encode(image, strip=True))
+    assert (stripped.info, stripped.size) == ({}, (40, 60))
+    other = cwic.decode(cwic.encode(image, metadata=cwic.Metadata(xmp=b"<y/>")))
+    assert other.info == {"xmp": b"<y/>"}
+    with pytest.raises(LimitError, match="max_metadata_bytes"):
+        cwic.encode(image, limits=Limits(max_metadata_bytes=10))
+
+
+def test_targets(photograph: Image.Image) -> None:
+    image = photograph.crop((0, 0, 128, 128))
+    within = cwic.encode(image, target_bytes=1500)
+    assert 1500 - 60 < len(within) <= 1500
+    assert cwic.encode(image, target_bpp=8 * 1500 / 128**2) == within
+    reached = cwic.encode(image, target_psnr=33)
+    assert 33 <= psnr(image, cwic.decode(reached)) < 33.1
+    with pytest.raises(TargetError, match=r"10 bytes are out of reach: this picture takes \d+ to \d+ bytes"):
+        cwic.encode(image, target_bytes=10)
+    with pytest.raises(TargetError, match="90 dB are out of reach"):
+        cwic.encode(image, target_psnr=90)
+    with pytest.raises(ValueError, match="not several"):
+        cwic.encode(image, quality=3, target_bytes=100)
+
+
+@pytest.mark.parametrize("tile", [0, 64, 100, 1 << 22])
+def test_tiles_have_their_sizes(photograph: Image.Image, tile: int) -> None:
+    with pytest.raises(ValueError, match="tiles have 128, 256"):
+        cwic.encode(photograph, tile=tile)
+
+
+def test_one_tile_of_any_size_takes_bounded_memory(small: bytes) -> None:
+    with pytest.raises(LimitError, match="max_tile_pixels"):
+        cwic.decode(_with_header(small, width=5000, height=5000))
+
+
+def test_noise_is_kept_plain() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 300, 3), np.uint8)
+    data = cwic.encode(noise, quality=90, tile=128)
+    assert [chunk.type for chunk in read_container(data).chunks] == ["P"] * 3
+    assert psnr(Image.fromarray(noise), cwic.decode(data)) > 30
+    assert len(data) < 1.1 * noise.size

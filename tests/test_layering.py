@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "cwic"
 FILES = sorted(PACKAGE.rglob("*.py"))
 EVERY_FILE = sorted(ROOT.glob("[a-z]*/**/*.py"))
-CORE = {"image", "nn", "transforms", "latents", "entropy", "container", "models", "codec"}
+CORE = {"image", "nn", "transforms", "latents", "entropy", "container", "models", "tiling", "targets", "codec"}
 WINGS = {"training", "evaluation", "app", "cluster", "cli"}
 MAX_LINES = 400
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from io import BytesIO
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 import cwic
+from cwic.container import NO_LIMITS, Limits
 from cwic.plugin import register
 
 pytestmark = pytest.mark.usefixtures("fake_codec")
@@ -36,13 +38,13 @@ def test_save_and_open(tmp_path: Path, mode: str) -> None:
 
 def test_open_reads_the_header_only(monkeypatch: pytest.MonkeyPatch) -> None:
     data = _saved()
-    monkeypatch.setattr(cwic, "decode", lambda data: pytest.fail("decoded on opening"))
+    monkeypatch.setattr(cwic, "decode", lambda *_, **__: pytest.fail("decoded on opening"))
     assert Image.open(BytesIO(data)).size == (50, 40)
 
 
 def test_pillow_checks_for_bombs_before_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     data = _saved()
-    monkeypatch.setattr(cwic, "decode", lambda data: pytest.fail("decoded a bomb"))
+    monkeypatch.setattr(cwic, "decode", lambda *_, **__: pytest.fail("decoded a bomb"))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     with pytest.raises(Image.DecompressionBombError):
         Image.open(BytesIO(data))
@@ -50,7 +52,7 @@ def test_pillow_checks_for_bombs_before_decoding(monkeypatch: pytest.MonkeyPatch
 
 def test_damage_is_an_oserror_from_path_bytes_and_handle(tmp_path: Path) -> None:
     data = bytearray(_saved())
-    data[-8] ^= 1
+    data[-8] ^= 1  # in the last tile: metadata are read on opening
     path = tmp_path / "broken.cwic"
     path.write_bytes(data)
     with path.open("rb") as handle:
@@ -75,6 +77,75 @@ def test_bad_model_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
     assert not (tmp_path / "photo.cwic").exists()
 
 
+@pytest.mark.parametrize(
+    "option", [{"tile": "128"}, {"jobs": 1.5}, {"strip": 1}, {"target_bytes": "1"}, {"exif": b"noise"}, {"xmp": 3}]
+)
+def test_bad_options_are_refused(option: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(option))):
+        PHOTO.save(BytesIO(), "CWIC", **option)
+
+
+def _with_metadata() -> Image.Image:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = PHOTO.copy()
+    image.info |= {"icc_profile": b"profile", "exif": exif.tobytes(), "xmp": b"<x/>"}
+    return image
+
+
+def test_metadata_are_kept_and_known_before_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = _with_metadata()
+    data = _saved(image)
+    with monkeypatch.context() as patch:
+        patch.setattr(cwic, "decode", lambda *_, **__: pytest.fail("decoded on opening"))
+        opened = Image.open(BytesIO(data))
+        assert opened.info == image.info | {"quality": 50}
+        assert opened.getexif()[0x0112] == 6
+    assert opened.size == image.size
+    opened.load()
+    assert _saved(opened) == data
+
+
+def test_given_metadata_take_the_place_of_those_of_the_image() -> None:
+    image = _with_metadata()
+    info = Image.open(BytesIO(_saved(image, exif=None, xmp=b"<y/>"))).info
+    assert info == {"icc_profile": b"profile", "xmp": b"<y/>", "quality": 50}
+    assert Image.open(BytesIO(_saved(image, strip=True))).info == {"quality": 50}
+
+
+def test_damaged_metadata_are_found_on_opening() -> None:
+    data = bytearray(_saved(_with_metadata()))
+    data[20] ^= 1
+    with pytest.raises(OSError, match="damaged"):
+        Image.open(BytesIO(data))
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_pickled_image_has_its_pixels(tmp_path: Path, loaded: bool) -> None:
+    PHOTO.save(tmp_path / "photo.cwic")
+    with Image.open(tmp_path / "photo.cwic") as image:
+        if loaded:
+            image.load()
+        copy = pickle.loads(pickle.dumps(image))
+    assert copy.tobytes() == PHOTO.tobytes()
+    assert copy.resize((5, 4)).size == (5, 4)
+
+
+def test_pillows_limit_is_that_of_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def keep(data: bytes, *, limits: Limits) -> Image.Image:
+        seen.append(limits.max_pixels)
+        return PHOTO
+
+    data = _saved()
+    monkeypatch.setattr(cwic, "decode", keep)
+    for pixels in (3000, None):
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels)
+        Image.open(BytesIO(data)).load()
+    assert seen == [6000, NO_LIMITS.max_pixels]
+
+
 def test_importing_the_plugin_module_registers_it() -> None:
     root = Path(__file__).parents[1]
     script = (
@@ -85,7 +156,7 @@ def test_importing_the_plugin_module_registers_it() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def _saved() -> bytes:
+def _saved(image: Image.Image = PHOTO, **options: object) -> bytes:
     file = BytesIO()
-    PHOTO.save(file, "CWIC")
+    image.save(file, "CWIC", **options)
     return file.getvalue()

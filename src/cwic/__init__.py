@@ -24,7 +24,9 @@ from cwic.errors import (
 )
 
 if TYPE_CHECKING:
-    from cwic.codec import decode, encode
+    from cwic.codec import Recovered, decode, encode, recover
+    from cwic.container.limits import Limits
+    from cwic.image.metadata import Metadata
     from cwic.info import Info, read_info
     from cwic.models.catalog import open_model
 
@@ -33,6 +35,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "encode": "cwic.codec",
     "decode": "cwic.codec",
+    "recover": "cwic.codec",
+    "Recovered": "cwic.codec",
+    "Limits": "cwic.container.limits",
+    "Metadata": "cwic.image.metadata",
     "read_info": "cwic.info",
     "Info": "cwic.info",
     "open_model": "cwic.models.catalog",
@@ -44,14 +50,18 @@ __all__ = [
     "Info",
     "InputError",
     "LimitError",
+    "Limits",
+    "Metadata",
     "ModelError",
     "OutputExistsError",
+    "Recovered",
     "TargetError",
     "__version__",
     "decode",
     "encode",
     "open_model",
     "read_info",
+    "recover",
 ]
 
 

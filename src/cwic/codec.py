@@ -5,17 +5,28 @@ Encoding reads down the source tree, decoding up: image -> transforms -> latents
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import NamedTuple
+
 import numpy as np
 from PIL import Image
 
-from cwic.container.chunks import TILE, Chunk, pack_tile, read_container, unpack_tile, write_container
-from cwic.container.header import Header
+from cwic.container.chunks import ALPHA, Chunk, write_container
+from cwic.container.header import Header, tile_code_of
+from cwic.container.index import Data, read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
+from cwic.container.salvage import salvage
 from cwic.errors import FormatError, ModelError
-from cwic.image.geometry import crop, pad, padded_side
-from cwic.image.picture import as_picture, to_pillow
-from cwic.image.tensors import to_picture, to_tensor
+from cwic.image.fidelity import psnr
+from cwic.image.metadata import Metadata, metadata_of, upright
+from cwic.image.picture import Picture, as_picture, to_pillow
+from cwic.image.planes import OPAQUE, decode_plane, encode_plane
+from cwic.image.tiles import Box, Tiles, crop_box, default_tile_code
 from cwic.models import catalog
+from cwic.targets import Target, reach
+from cwic.tiling.decode import TileDecoder
+from cwic.tiling.encode import encode_tiles
+from cwic.tiling.recover import placed_tiles
 
 DEFAULT_QUALITY = 50.0
 
@@ -24,63 +35,152 @@ def encode(
     image: Image.Image | np.ndarray,
     *,
     quality: float | None = None,
+    target_bytes: float | None = None,
+    target_bpp: float | None = None,
+    target_psnr: float | None = None,
     model: str = catalog.DEFAULT,
+    metadata: Metadata | None = None,
+    strip: bool = False,
+    tile: int | None = None,
+    jobs: int = 1,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
 ) -> bytes:
     """The picture as the bytes of a `.cwic` file.
 
     Args:
-        image: a Pillow image of mode RGB, L, P or 1, or a uint8 array `[H, W, 3]` or `[H, W]`.
-        quality: 0 (smallest) to 100 (best), in steps of 0.1, 50 if left out; the rate-distortion trade-off `lmbda` of
-            the loss `lmbda * 255**2 * MSE + bpp` is `0.0009 * 200**(quality / 100)`. A model of one rate takes none.
+        image: a Pillow image of mode RGB, RGBA, L, LA, P, PA or 1, or a uint8 array `[H, W, 3]` or `[H, W]`, or with
+            alpha as a last channel. Alpha is kept without loss.
+        quality: 0 (smallest) to 100 (best), in steps of 0.1, 50 by default; the rate-distortion trade-off `lmbda` of
+            the loss `lmbda * 255**2 * MSE + bpp` is `0.0009 * 200**(quality / 100)`. A model of one rate takes
+            neither quality nor target.
+        target_bytes: instead of a quality: the largest file of at most this many bytes, with all that is in it.
+        target_bpp: the same in bits per pixel.
+        target_psnr: instead of a quality: the smallest file that decodes to at least this PSNR in dB, over 8-bit
+            samples, alpha left out.
         model: a name that `cwic models list` shows, or the path of a weight file.
+        metadata: what to write of it; by default the ICC profile, EXIF and XMP that Pillow read with the image.
+        strip: write no metadata, and turn the picture upright if its EXIF says how, since nothing will say so later.
+        tile: side of tiles in pixels, 128, 256, 512 ...; by default 1024 for pictures over 2 megapixels, and one tile
+            for others. Memory grows with the tile, and bytes by a little as tiles get smaller.
+        jobs: tiles to work on at a time, in threads.
         device: where the networks run, as torch names it. It does not change what the file decodes to.
         limits: the largest picture to accept.
 
     Raises:
-        ValueError: `quality` is out of range, or given to a model of one rate.
+        ValueError: an argument is out of range, more than one of quality and targets are given, or one of them to a
+            model of one rate.
         InputError: a kind of picture that cwic does not code; the message says what to do.
         LimitError: the picture is larger than `limits`.
         ModelError: an unknown model, or its weights are missing or malformed.
+        TargetError: no quality reaches the target; the message gives the range.
     """
-    level = level_of(quality, model)
-    picture = as_picture(image)
-    header = Header(catalog.id_of(model), picture.width, picture.height, picture.mode, level)
+    picture = as_picture(upright(image) if strip else image)
+    target = Target.of(picture.width * picture.height, quality, target_bytes, target_bpp, target_psnr)
+    level = level_of(model, quality, target)
+    tile_code = default_tile_code(picture.width, picture.height) if tile is None else tile_code_of(tile)
+    header = Header(catalog.id_of(model), picture.width, picture.height, picture.full_mode, level, tile_code)
     header.check(limits)
-    x = pad(to_tensor(picture)).to(device)
-    coded = catalog.open_model(model, device).encode(x, level)
-    return write_container(header, [Chunk(TILE, pack_tile(coded.crc, coded.data))])
+    chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
+    network = catalog.open_model(model, device)
+
+    def file_at(level: int) -> bytes:
+        tiles = encode_tiles(network, picture, Tiles.of(header), level, jobs)
+        return write_container(replace(header, level=level), [*chunks, *tiles])
+
+    def fidelity(data: bytes) -> float:
+        return psnr(
+            picture.pixels, as_picture(decode(data, model=model, jobs=jobs, device=device, limits=limits)).pixels
+        )
+
+    return file_at(level) if target is None else reach(target, file_at, fidelity)
 
 
 def decode(
-    data: bytes, *, model: str | None = None, device: str = "cpu", limits: Limits = DEFAULT_LIMITS
+    data: Data,
+    *,
+    crop: tuple[int, int, int, int] | None = None,
+    model: str | None = None,
+    jobs: int = 1,
+    device: str = "cpu",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Image.Image:
-    """The picture in the bytes of a `.cwic` file, as a Pillow image of mode RGB or L.
+    """The picture in the bytes of a `.cwic` file, as a Pillow image with its metadata in `info`.
 
-    `model` is needed for a file whose model is neither in the package nor in a folder that the environment variable
-    CWIC_MODELS lists: the path of its weight file.
+    Args:
+        data: the file; it may be a memory map.
+        crop: left, top, width and height of a part to decode alone. Only the tiles that it needs are read and verified.
+        model: needed where the file's model is neither in the package nor in a folder that the environment variable
+            CWIC_MODELS lists: the path of its weight file.
+        jobs: tiles to work on at a time, in threads.
+        device: where the networks run, as torch names it.
+        limits: the largest picture to accept.
 
     Raises:
+        ValueError: `jobs` is not positive.
+        InputError: `crop` is not inside the picture.
         FormatError: not a cwic file, a damaged one, or one that needs a newer version.
         LimitError: the file asks for more than `limits`; raised before memory is taken.
         ModelError: the model that the file was written with is not here, or is not `model`.
     """
-    header, chunks = read_container(data, limits)
-    refuse_unsupported(header)
-    opened = catalog.open_model(model_of(header, model), device)
-    crc, coded = unpack_tile(chunks[-1].payload)
-    sides = padded_side(header.height), padded_side(header.width)
-    decoded = opened.decode_latents(coded, crc, *sides, header.level)
-    x_hat = crop(opened.synthesise(decoded, header.level), header.height, header.width)
-    return to_pillow(to_picture(x_hat, header.mode))
+    index = read_index(data, limits)
+    area = crop_box(index.header.width, index.header.height, crop)
+    index.verify(Tiles.of(index.header).meeting(area))
+    network = catalog.open_model(model_of(index.header, model), device)
+    picture = TileDecoder(network, index.header, index.tile).decode(area, jobs)
+    side = {chunk.type: chunk.payload for chunk in index.chunks(tiles=False)}
+    if ALPHA in side:
+        picture = picture._replace(alpha=decode_plane(side[ALPHA], index.header.height, index.header.width, area))
+    return to_pillow(picture, Metadata.from_payloads(side))
 
 
-def level_of(quality: float | None, model: str) -> int:
+class Recovered(NamedTuple):
+    """What is left of a damaged file.
+
+    Attributes:
+        image: the picture; grey where tiles are lost.
+        lost: what is missing, and where, in words; empty if nothing is.
+    """
+
+    image: Image.Image
+    lost: list[str]
+
+
+def recover(
+    data: Data,
+    *,
+    model: str | None = None,
+    jobs: int = 1,
+    device: str = "cpu",
+    limits: Limits = DEFAULT_LIMITS,
+) -> Recovered:
+    """Decode what is intact of a damaged file.
+
+    Arguments are those of `decode`. Near a lost tile, up to the reach of the synthesis, other tiles may look a little
+    different from what they were.
+
+    Raises:
+        FormatError: nothing of the file is intact, or it needs a newer version.
+        LimitError, ModelError: as `decode`.
+    """
+    found = salvage(data, limits)
+    header, lost = found.header, list(found.lost)
+    area = crop_box(header.width, header.height, None)
+    network = catalog.open_model(model_of(header, model), device)
+    decoder = TileDecoder(network, header, placed_tiles(network, found), tolerant=True)
+    picture = decoder.decode(area, jobs)
+    side = {chunk.type: chunk.payload for chunk in found.chunks}
+    if header.has_alpha:
+        picture, damage = _alpha_if_intact(picture, side.get(ALPHA, b""), area)
+        lost += damage
+    return Recovered(to_pillow(picture, Metadata.from_payloads(side)), [*lost, *decoder.lost])
+
+
+def level_of(model: str, quality: float | None = None, target: Target | None = None) -> int:
     """The level, 0..1000, that a file of `model` stores for a quality. Raises as `encode` does."""
     if not catalog.describe(model).config.variable_rate:
-        if quality is not None:
-            raise ValueError(f"{model} has one rate: leave the quality out")
+        if quality is not None or target is not None:
+            raise ValueError(f"{model} has one rate: leave quality and target out")
         return 0
     quality = DEFAULT_QUALITY if quality is None else quality
     if not 0 <= quality <= 100:
@@ -103,7 +203,19 @@ def model_of(header: Header, given: str | None) -> str:
     return name
 
 
-def refuse_unsupported(header: Header) -> None:
-    """Raises `FormatError` for what the format allows and this version does not decode."""
-    if header.tile_code or header.mode not in ("RGB", "L"):
-        raise FormatError(f"{header.mode} with tile code {header.tile_code} needs a newer version of cwic")
+def _side_chunks(picture: Picture, metadata: Metadata, limits: Limits) -> list[Chunk]:
+    """All that a file holds besides its tiles."""
+    limits.check("max_metadata_bytes", sum(map(len, metadata)))
+    chunks = metadata.to_chunks()
+    if picture.alpha is not None:
+        chunks.append(Chunk(ALPHA, encode_plane(picture.alpha)))
+    return chunks
+
+
+def _alpha_if_intact(picture: Picture, payload: bytes, area: Box) -> tuple[Picture, list[str]]:
+    """The picture with its alpha, or opaque and what to say of it."""
+    try:
+        return picture._replace(alpha=decode_plane(payload, picture.height, picture.width, area)), []
+    except FormatError:
+        opaque = np.full((picture.height, picture.width), OPAQUE, np.uint8)
+        return picture._replace(alpha=opaque), ["alpha: the picture is opaque"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from cwic.container import CHUNK_NAMES, read_container
+from cwic.container import CHUNK_NAMES, DEFAULT_LIMITS, Limits, read_container
 from cwic.image.files import read_bytes
 
 
@@ -48,18 +48,18 @@ class Info(NamedTuple):
     chunks: list[ChunkInfo]
 
 
-def read_info(source: bytes | str | os.PathLike[str]) -> Info:
+def read_info(source: bytes | str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Info:
     """Summarise a file, given its bytes or its path. Every checksum of the container is verified.
 
     Raises:
         InputError: the path cannot be read.
         FormatError: not a cwic file, damaged, or for a newer cwic.
-        LimitError: the file asks for more than the limits allow.
+        LimitError: the file asks for more than `limits`.
     """
     from cwic.models.catalog import name_of
 
     data = source if isinstance(source, bytes) else read_bytes(source)
-    header, chunks = read_container(data)
+    header, chunks = read_container(data, limits)
     return Info(
         format_version=header.version,
         model_id=header.model_id.hex(),

@@ -6,23 +6,34 @@
     Image.open("photo.png").save("photo.cwic", quality=60)
     Image.open("photo.cwic").show()
 
-Opening reads the header only, so that Pillow's own limit on pixels is checked before any work is done; pixels
-come with `load`, and torch with them. As everywhere in Pillow, a file that cannot be read or written is an
-OSError.
+Opening reads header and metadata only, so that Pillow's own limit on pixels is checked before any work is done;
+pixels come with `load`, and torch with them. As everywhere in Pillow, a file that cannot be read or written is an
+OSError, and a wrong option a ValueError.
+
+`save` takes `quality` or one of `target_bytes`, `target_bpp` and `target_psnr`; `model`, `tile` and `jobs`; and
+`exif`, `icc_profile` and `xmp`, which are those of the image unless given, and absent if given empty or None; or
+`strip=True` to leave all three out. `cwic.encode` describes them.
 """
 
 from __future__ import annotations
 
-from io import BytesIO
-from typing import IO, Any
+from dataclasses import replace
+from numbers import Real
+from typing import IO
 
 from PIL import Image, ImageFile
 
 import cwic
-from cwic.container.header import MAGIC, MAX_BYTES, Header
-from cwic.errors import CwicError
+from cwic.container.header import MAGIC
+from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
+from cwic.container.start import read_start
+from cwic.errors import CwicError, TargetError
+from cwic.image.metadata import Metadata, make_metadata, metadata_of
 
 FORMAT = "CWIC"
+_NUMBERS = ("quality", "target_bytes", "target_bpp", "target_psnr")
+_OPTIONS = (*_NUMBERS, "model", "tile", "jobs", "strip")
+_METADATA = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
 
 
 class CwicImageFile(ImageFile.ImageFile):
@@ -30,36 +41,36 @@ class CwicImageFile(ImageFile.ImageFile):
 
     format = FORMAT
     format_description = "cwic learned image codec"
+    _coded = False
+    """Whether the pixels are still to be decoded: never in a copy, be it pickled."""
 
     def _open(self) -> None:
         assert self.fp is not None
         try:
-            header, _ = Header.unpack(self.fp.read(MAX_BYTES))
+            header, chunks = read_start(self.fp, replace(DEFAULT_LIMITS, max_pixels=NO_LIMITS.max_pixels))
         except CwicError as error:
             raise OSError(str(error)) from error
         self._size = header.width, header.height
         self._mode = header.mode
         self.info["quality"] = header.quality
-        self._decoded = False
+        self.info.update(Metadata.from_payloads({chunk.type: chunk.payload for chunk in chunks}).info)
+        self._coded = True
 
     def load(self) -> Image.core.PixelAccess | None:
         """Decode the pixels, on first use."""
-        if not self._decoded:
+        if self._coded:
             assert self.fp is not None
             self.fp.seek(0)
             try:
-                picture = cwic.decode(self.fp.read())
+                picture = cwic.decode(self.fp.read(), limits=_limits())
             except CwicError as error:
                 raise OSError(str(error)) from error
             if self._exclusive_fp:
                 self.fp.close()
-            self.fp = BytesIO(picture.tobytes())
-            self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
-            self._decoded = True
+            self.fp = None
+            self.im = picture.im
+            self._coded = False
         return super().load()
-
-    def load_seek(self, pos: int) -> None:
-        """Nothing to seek: `load` lays the pixels out from the start."""
 
 
 def register() -> None:
@@ -74,16 +85,37 @@ def _accept(prefix: bytes) -> bool:
     return prefix.startswith(MAGIC)
 
 
+def _limits() -> Limits:
+    """Those of cwic, with Pillow's limit on pixels: it refuses at twice what it warns of."""
+    pixels = Image.MAX_IMAGE_PIXELS
+    return Limits(max_pixels=NO_LIMITS.max_pixels if pixels is None else 2 * pixels)
+
+
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
-    options: dict[str, Any] = {
-        name: value for name, value in image.encoderinfo.items() if name in ("quality", "model") and value is not None
-    }
-    quality = options.get("quality", 0)
-    if isinstance(quality, bool) or not isinstance(quality, int | float) or not 0 <= quality <= 100:
-        raise ValueError(f"quality must be a number from 0 to 100, not {quality!r}")
-    if not isinstance(options.get("model", ""), str):
-        raise ValueError(f"model must be a name, not {options['model']!r}")
+    options = {name: image.encoderinfo[name] for name in _OPTIONS if image.encoderinfo.get(name) is not None}
+    for name in _NUMBERS:
+        value = options.get(name, 1)
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise ValueError(f"{name} must be a number, not {value!r}")
+    if not 0 <= options.get("quality", 0) <= 100:
+        raise ValueError(f"quality must be from 0 to 100, not {options['quality']!r}")
+    for name, type in (("model", str), ("tile", int), ("jobs", int), ("strip", bool)):
+        if name in options and not isinstance(options[name], type):
+            raise ValueError(f"{name} must be of type {type.__name__}, not {options[name]!r}")
     try:
-        file.write(cwic.encode(image, **options))
+        file.write(cwic.encode(image, metadata=_metadata(image), limits=_limits(), **options))
+    except TargetError as error:
+        raise ValueError(str(error)) from error
     except CwicError as error:
         raise OSError(str(error)) from error
+
+
+def _metadata(image: Image.Image) -> Metadata:
+    """What the image carries, and what the caller gave in its place."""
+    given = {key: image.encoderinfo[key] for key in _METADATA if key in image.encoderinfo}
+    try:
+        replacement = make_metadata(given.get("icc_profile"), given.get("exif"), given.get("xmp"))
+    except CwicError as error:
+        raise ValueError(str(error)) from error
+    kept = metadata_of(image) if len(given) < len(_METADATA) else Metadata()
+    return kept._replace(**{_METADATA[key]: getattr(replacement, _METADATA[key]) for key in given})

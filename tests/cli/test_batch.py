@@ -6,7 +6,7 @@ import pytest
 import typer
 
 from cwic.cli import batch
-from cwic.errors import FormatError, OutputExistsError
+from cwic.errors import FormatError, InputError, OutputExistsError
 
 
 def _targets(inputs: list[str], output: str | None) -> list[str]:
@@ -69,3 +69,16 @@ def test_one_failure_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]
         "cwic: d: not enough memory",
         "cwic: e: No: f",
     ]
+
+
+def test_data_of_a_file_and_of_its_memory_map(tmp_path: Path) -> None:
+    path = tmp_path / "a.cwic"
+    path.write_bytes(b"data")
+    for mapped in (False, True):
+        with batch.data_of(str(path), mapped=mapped) as data:
+            assert data[:] == b"data"
+        with pytest.raises(InputError), batch.data_of(str(tmp_path / "missing"), mapped=mapped):
+            pass
+    path.write_bytes(b"")
+    with batch.data_of(str(path), mapped=True) as data:
+        assert data == b""

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import cwic
+from cwic.container import DEFAULT_LIMITS, NO_LIMITS, Limits
 
 pytestmark = pytest.mark.usefixtures("fake_codec")
 Run = Callable[..., Any]
@@ -67,3 +68,19 @@ def test_damaged_and_foreign_files(run_cwic: Run, coded: Path) -> None:
     assert len(answer.err.splitlines()) == 2
     assert sorted(path.name for path in coded.parent.glob("*.png")) == ["photo.png"]
     assert run_cwic("decode", coded.with_name("missing.cwic")).code == 1
+
+
+@pytest.mark.parametrize("options", [("--crop", "1,2,3"), ("--crop", "1,2,3,-4"), ("--crop", "0,0,1,1", "--recover")])
+def test_wishes_that_cannot_be(run_cwic: Run, coded: Path, options: tuple[str, ...]) -> None:
+    assert run_cwic("decode", coded, *options).code == 2
+    assert not coded.with_suffix(".png").exists()
+
+
+def test_limits_are_lifted_for_trusted_files(run_cwic: Run, coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Limits] = []
+    plain = cwic.decode
+    monkeypatch.setattr(cwic, "decode", lambda data, **options: seen.append(options["limits"]) or plain(data))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+    assert run_cwic("decode", coded).code == 0
+    assert run_cwic("decode", coded, "-f", "--no-limits").code == 0
+    assert seen == [DEFAULT_LIMITS, NO_LIMITS]

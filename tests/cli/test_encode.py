@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cwic.container import read_container
+from cwic.container import DEFAULT_LIMITS, read_container
 
 pytestmark = pytest.mark.usefixtures("fake_codec")
 Run = Callable[..., Any]
@@ -86,10 +86,10 @@ def test_unknown_model(run_cwic: Run, photo: Path) -> None:
 
 
 def test_unsupported_picture(run_cwic: Run, tmp_path: Path) -> None:
-    Image.new("RGBA", (3, 2)).save(tmp_path / "a.png")
-    answer = run_cwic("encode", tmp_path / "a.png")
+    Image.new("CMYK", (3, 2)).save(tmp_path / "a.tif")
+    answer = run_cwic("encode", tmp_path / "a.tif")
     assert answer.code == 1
-    assert "transparency" in answer.err
+    assert "CMYK" in answer.err
 
 
 def test_full_disk_is_an_error_of_one_line(run_cwic: Run, photo: Path) -> None:
@@ -122,3 +122,40 @@ def test_grey_picture_over_stdin_to_file(run_cwic: Run, tmp_path: Path) -> None:
     Image.new("L", (5, 7), 9).save(file, "BMP")
     assert run_cwic("encode", "-", "-o", tmp_path / "a.cwic", stdin=file.getvalue()).code == 0
     assert read_container((tmp_path / "a.cwic").read_bytes()).header.mode == "L"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-q", "5", "--target-bytes", "100"),
+        ("--target-bpp", "1", "--target-psnr", "30"),
+        ("--target-bytes", "0"),
+        ("--target-psnr", "nan"),
+        ("--tile", "100"),
+        ("--tile", "64"),
+        ("-j", "0"),
+    ],
+)
+def test_wishes_that_cannot_be(run_cwic: Run, photo: Path, options: tuple[str, ...]) -> None:
+    assert run_cwic("encode", photo, *options).code == 2
+    assert not photo.with_suffix(".cwic").exists()
+
+
+def test_options_reach_the_codec(run_cwic: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import cwic
+
+    seen: dict[str, Any] = {}
+    plain = cwic.encode
+    monkeypatch.setattr(cwic, "encode", lambda image, **options: seen.update(options) or plain(image))
+    assert run_cwic("encode", photo, "--target-bpp", 1.5, "--tile", 256, "-j", 3, "--strip").code == 0
+    assert (seen["target_bpp"], seen["tile"], seen["jobs"], seen["strip"]) == (1.5, 256, 3, True)
+    assert seen["quality"] is None
+    assert seen["limits"] == DEFAULT_LIMITS
+
+
+def test_limits_can_be_lifted(run_cwic: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200)
+    answer = run_cwic("encode", photo)
+    assert answer.code == 3
+    assert "--no-limits" in answer.err
+    assert run_cwic("encode", photo, "--no-limits").code == 0

@@ -49,6 +49,14 @@ def test_damaged_files_are_named_and_do_not_stop_the_others(run_cwic: Run, tmp_p
     assert str(good) in answer.out.decode()
 
 
+@pytest.mark.usefixtures("fake_codec")
+def test_limits_are_lifted_for_trusted_files(run_cwic: Run, tmp_path: Path) -> None:
+    path = tmp_path / "a.cwic"
+    path.write_bytes(write_container(Header(b"fake", 9000, 9000, "RGB", 500), [Chunk(TILE, pack_tile(0, b""))]))
+    assert run_cwic("info", path).code == 3
+    assert run_cwic("info", path, "--no-limits").code == 0
+
+
 def test_needs_neither_torch_nor_numpy(tmp_path: Path) -> None:
     (tmp_path / "a.cwic").write_bytes(DATA)
     script = (

@@ -89,7 +89,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     seen: dict[str, Any] = {}
 
     def fake_train(recipe: Any, data: Path, run: Path, budget: float, **options: Any) -> Outcome:
-        seen.update(options)
+        seen.update(options, run=run)
         return Outcome(run / "latest.ckpt", False)
 
     monkeypatch.setattr(cwic.training.loop, "train", fake_train)
@@ -100,3 +100,6 @@ def test_a_run_that_is_stopped_says_how_to_go_on(
     assert "--resume out" in answer.out.decode()
     assert seen["accelerator"] == "cpu"
     assert run_cwic("train", recipe, "--data", tmp_path, "--device", "tpu").code == 2
+    # A run that goes on does so in its own folder.
+    run_cwic("train", recipe, "--data", tmp_path, "--resume", tmp_path)
+    assert (seen["resume"], seen["run"]) == (tmp_path, tmp_path)

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from cwic.container.header import MAX_BYTES, Header
-from cwic.container.limits import Limits
+from cwic.container.limits import NO_LIMITS, Limits
 from cwic.errors import FormatError, LimitError
 
 HEADER = Header(bytes.fromhex("c0ffee01"), 768, 512, "RGB", 500)
 PACKED = bytes.fromhex("894357 01 c0ffee01 f405 8006 8004")
-NO_LIMITS = Limits(max_side=1 << 31, max_pixels=1 << 62, max_tiles=1 << 62)
 
 
 def test_golden_bytes() -> None:
@@ -108,6 +107,8 @@ def test_tile_grid(width: int, height: int, tile_code: int, size: int | None, gr
         (replace(HEADER, width=(1 << 20) + 1, height=1), Limits(), "max_side"),
         (replace(HEADER, width=20_000, height=20_000), Limits(), "max_pixels"),
         (replace(HEADER, tile_code=1), Limits(max_tiles=23), "max_tiles"),
+        (HEADER, Limits(max_tile_pixels=768 * 512 - 1), "max_tile_pixels"),
+        (replace(HEADER, tile_code=1), Limits(max_tile_pixels=128 * 128 - 1), "max_tile_pixels"),
     ],
 )
 def test_limits(header: Header, limits: Limits, name: str) -> None:

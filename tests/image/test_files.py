@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
+from random import Random
+from time import sleep
 
 import pytest
 from PIL import Image
@@ -27,11 +31,20 @@ def test_read_bytes(tmp_path: Path) -> None:
         read_bytes(tmp_path)
 
 
-def test_open_image_turns_the_picture_upright() -> None:
+def test_open_image_keeps_the_pixels_as_they_are_in_the_file(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert open_image(_png(Image.new("RGB", (3, 2)))).size == (3, 2)
-    assert open_image(_png(Image.new("RGB", (3, 2)), exif=exif)).size == (2, 3)
+    data = _png(Image.new("RGB", (3, 2)), exif=exif)
+    assert open_image(data).size == (3, 2)
+    (tmp_path / "a.png").write_bytes(data)
+    assert open_image(tmp_path / "a.png").size == (3, 2)
+
+
+def test_open_image_of_a_path_says_why_it_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the file: No such file"):
+        open_image(tmp_path / "missing.png")
+    with pytest.raises(InputError, match="cannot read the file: Is a directory"):
+        open_image(tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", _png(Image.effect_noise((64, 64), 50))[:1000]])
@@ -115,3 +128,28 @@ def test_check_output_never_allows_the_input_or_a_folder(tmp_path: Path) -> None
     with pytest.raises(InputError, match="folder"):
         check_output(tmp_path, force=True)
     check_output(tmp_path / "new", force=False, source=source)
+
+
+WRITE = """
+import sys
+from cwic.image.files import write_atomically
+new = b"new" * 1_000_000
+while True:
+    write_atomically(sys.argv[1], new, force=True)
+    print(flush=True)
+"""
+
+
+def test_a_killed_writer_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
+    out, random = tmp_path / "out", Random(0)
+    paths = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    found = set()
+    for _ in range(6):
+        out.write_bytes(b"old")
+        with subprocess.Popen([sys.executable, "-c", WRITE, out], env=paths, stdout=subprocess.PIPE) as process:
+            if random.random() < 0.7:
+                process.stdout.readline()
+            sleep(random.uniform(0, 0.05))
+            process.kill()
+        found.add(out.read_bytes())
+    assert found <= {b"old", b"new" * 1_000_000}

@@ -29,3 +29,9 @@ def test_a_picture_is_read_as_it_would_be_coded(tmp_path: Path) -> None:
     (tmp_path / "b.png").write_bytes(b"no picture")
     with pytest.raises(InputError):
         read_picture(tmp_path / "b.png")
+
+
+def test_a_picture_with_alpha_is_no_test_picture(tmp_path: Path) -> None:
+    Image.new("LA", (5, 3)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="transparency"):
+        read_picture(tmp_path / "a.png")

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from cwic.errors import InputError
+from cwic.image.metadata import Metadata
 from cwic.image.picture import as_picture, to_pillow
 
 RGB = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
@@ -45,8 +46,7 @@ def test_palette_becomes_rgb_and_bits_become_grey() -> None:
         ("I;16", "save it with 8 bits"),
         ("I", "save it with 8 bits"),
         ("F", "scale it to 0..255"),
-        ("RGBA", "flatten it"),
-        ("LA", "flatten it"),
+        ("RGBa", r'image\.convert\("RGB"\)'),
         ("YCbCr", r'image\.convert\("RGB"\)'),
     ],
 )
@@ -55,10 +55,32 @@ def test_other_modes_are_refused_with_advice(mode: str, advice: str) -> None:
         as_picture(Image.new(mode, (3, 2)))
 
 
-def test_transparency_without_an_alpha_channel_is_refused() -> None:
-    image = _reopened(Image.new("P", (3, 2)), "PNG", transparency=0)
-    with pytest.raises(InputError, match="transparency"):
-        as_picture(image)
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_alpha_is_taken_apart_and_put_back(mode: str) -> None:
+    pixels = np.arange(4 * 5 * len(mode), dtype=np.uint8).reshape(4, 5, len(mode))
+    for given in (pixels, Image.fromarray(pixels)):
+        picture = as_picture(given)
+        assert (picture.full_mode, picture.mode) == (mode, mode[:-1])
+        np.testing.assert_array_equal(picture.alpha, pixels[..., -1])
+        np.testing.assert_array_equal(picture.pixels.reshape(4, 5, -1), pixels[..., :-1])
+        back = to_pillow(picture)
+        assert back.mode == mode
+        np.testing.assert_array_equal(np.asarray(back), pixels)
+
+
+@pytest.mark.parametrize(("mode", "full"), [("P", "RGBA"), ("L", "LA"), ("RGB", "RGBA"), ("1", "LA")])
+def test_a_transparent_colour_becomes_alpha(mode: str, full: str) -> None:
+    transparent = (0, 0, 0) if mode == "RGB" else 0
+    image = _reopened(Image.new(mode, (3, 2)), "PNG", transparency=transparent)
+    picture = as_picture(image)
+    assert picture.full_mode == full
+    assert picture.alpha is not None
+    assert (picture.alpha == 0).all()
+
+
+def test_metadata_go_to_where_pillow_keeps_them() -> None:
+    image = to_pillow(as_picture(RGB), Metadata(icc=b"icc", xmp=b"<x/>"))
+    assert image.info == {"icc_profile": b"icc", "xmp": b"<x/>"}
 
 
 def test_16_bit_rgb_is_refused_though_pillow_would_reduce_it() -> None:
@@ -101,7 +123,8 @@ def test_truncated_file_is_refused() -> None:
     [
         (np.zeros((2, 2, 3), np.float32), "float32"),
         (np.zeros((2, 2), np.uint16), "uint16"),
-        (np.zeros((2, 2, 4), np.uint8), r"\[2, 2, 4\]"),
+        (np.zeros((2, 2, 5), np.uint8), r"\[2, 2, 5\]"),
+        (np.zeros((2, 2, 1), np.uint8), r"\[2, 2, 1\]"),
         (np.zeros((2,), np.uint8), r"\[2\]"),
         (np.zeros((0, 2, 3), np.uint8), "no pixels"),
         ("photo.png", "not str"),

@@ -32,7 +32,8 @@ def test_the_exported_model_codes_what_the_trained_one_would(
 def test_analyse_is_the_trained_models_analysis(model: CwicModel, exported: ExportedModel, picture: Tensor) -> None:
     level = torch.tensor([600])
     with torch.no_grad():
-        y, z = exported.analyse(picture, level)
+        y = exported.analyse(picture, 600)
+        z = exported.hyper_analyse(y, 600)
         expected = model.g_a(picture, level)
         gain = torch.exp2(model.prior.exact.log2_gain(level))[:, :, None, None]
         z_expected = model.prior.h_a(features(expected * gain, gain, dim=1), level)

@@ -33,7 +33,7 @@ def test_fitted_scales_are_points_of_the_grid_and_code_z(exported: ExportedModel
     assert index.min() >= 1  # index 0 would not code z at all
     assert torch.equal(scale_index(value + 23), index)
     assert torch.equal(scale_index(value - 24), index)
-    z = exported.analyse(picture, torch.tensor([512]))[1].round().flatten(2)[0].int().numpy()
+    z = exported.hyper_analyse(exported.analyse(picture, 512), 512).round().flatten(2)[0].int().numpy()
     for channel, chosen in zip(z, index[4].tolist(), strict=True):
         lengths = [exported.tables.bits(channel, np.full(len(channel), i, np.uint8)) for i in range(1, 64)]
         assert lengths[chosen - 1] == pytest.approx(min(lengths))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from cwic.errors import CwicError
 from cwic.image.files import check_output, read_bytes, write_atomically
 
@@ -21,6 +25,8 @@ Output = Annotated[
     typer.Option("--output", "-o", help="File, existing folder, or - for stdout.", show_default=False),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace existing outputs.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Tiles to work on at a time.", min=1)]
+NoLimits = Annotated[bool, typer.Option("--no-limits", help="Accept any size: for files and pictures that you trust.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Results as one JSON object per line.")]
 
 
@@ -90,7 +96,27 @@ def read(source: str) -> bytes:
     return sys.stdin.buffer.read() if source == PIPE else read_bytes(source)
 
 
-def write(target: str, data: bytes, *, force: bool) -> None:
+@contextmanager
+def data_of(source: str, *, mapped: bool) -> Iterator[bytes | mmap]:
+    """All bytes of a file or of stdin; of a file as a memory map if `mapped`. Raises InputError."""
+    if not mapped or source == PIPE or not os.access(source, os.R_OK) or not Path(source).stat().st_size:
+        yield read(source)
+        return
+    with Path(source).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
+        yield view
+
+
+def limits(lifted: bool) -> Limits:
+    """The limits on files and pictures, those of Pillow among them, lifted or not."""
+    if not lifted:
+        return DEFAULT_LIMITS
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = None
+    return NO_LIMITS
+
+
+def write(target: str, data: bytes | memoryview, *, force: bool) -> None:
     """Write a whole file, or to stdout. Raises as `write_atomically`."""
     if target == PIPE:
         sys.stdout.buffer.write(data)

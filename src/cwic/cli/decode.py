@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cwic.cli import batch
-from cwic.errors import InputError
+from cwic.errors import FormatError, InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def _area(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"\d+,\d+,\d+,\d+", text, re.ASCII):
+        raise typer.BadParameter(f"{text!r} is not X,Y,W,H in pixels")
+    return text
 
 
 def decode(
@@ -20,29 +30,40 @@ def decode(
         str | None,
         typer.Option("--model", "-m", help="Weight file, where cwic does not find it itself.", show_default=False),
     ] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            "--crop", metavar="X,Y,W,H", help="Part to decode, in pixels.", callback=_area, show_default=False
+        ),
+    ] = None,
+    recover: Annotated[bool, typer.Option("--recover", help="Write what is intact of damaged files.")] = False,
+    jobs: batch.Jobs = 1,
+    no_limits: batch.NoLimits = False,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
     """Decompress: photo.cwic becomes photo.png. The name given with -o chooses another format."""
-    jobs = batch.plan(inputs, output, ".png")
-    formats = [_format(job.target) for job in jobs]
+    if recover and crop:
+        raise typer.BadParameter("--recover writes whole pictures: no --crop with it")
+    jobs_of_files = batch.plan(inputs, output, ".png")
+    formats = [_format(job.target) for job in jobs_of_files]
+    area = None if crop is None else _four(crop)
 
     def work(index: int) -> None:
-        job = jobs[index]
+        job = jobs_of_files[index]
         batch.check_job(job, force=force)
-        source = batch.read(job.source)
+        limits = batch.limits(no_limits)
+        with batch.data_of(job.source, mapped=area is not None) as source:
+            import cwic
 
-        import cwic
-
-        start = perf_counter()
-        image = cwic.decode(source, model=model)
-        seconds = perf_counter() - start
-        coded = BytesIO()
-        try:
-            image.save(coded, format=formats[index])
-        except (OSError, ValueError) as error:
-            raise InputError(f"cannot save as {formats[index]}: {error}") from error
-        batch.write(job.target, coded.getvalue(), force=force)
+            start = perf_counter()
+            lost: list[str] = []
+            if recover:
+                image, lost = cwic.recover(source, model=model, jobs=jobs, limits=limits)
+            else:
+                image = cwic.decode(source, crop=area, model=model, jobs=jobs, limits=limits)
+            seconds = perf_counter() - start
+        _save(image, job.target, formats[index], force=force)
 
         width, height = image.size
         batch.report(
@@ -54,12 +75,35 @@ def decode(
                 "height": height,
                 "mode": image.mode,
                 "seconds": seconds,
+                "lost": lost,
             },
             as_json=as_json,
             target=job.target,
         )
+        if lost:
+            raise FormatError(f"damaged, and the rest is in {job.target}; lost:\n  " + "\n  ".join(lost))
 
     batch.run(inputs, work)
+
+
+def _save(image: Image.Image, target: str, format: str, *, force: bool) -> None:
+    """Write a picture with its metadata, and say what its format cannot hold."""
+    from cwic.image.metadata import metadata_of, save_options
+
+    options, left_out = save_options(metadata_of(image), format)
+    coded = BytesIO()
+    try:
+        image.save(coded, format=format, **options)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot save as {format}: {error}") from error
+    batch.write(target, coded.getbuffer(), force=force)
+    if left_out:
+        batch.say(f"cwic: {target}: {format} cannot hold {' and '.join(left_out)}: left out")
+
+
+def _four(crop: str) -> tuple[int, int, int, int]:
+    left, top, width, height = map(int, crop.split(","))
+    return left, top, width, height
 
 
 def _format(target: str) -> str:

@@ -17,49 +17,99 @@ def _in_range(quality: float | None) -> float | None:
     return quality
 
 
+def _positive(value: float | None) -> float | None:
+    if value is not None and not 0 < value < float("inf"):
+        raise typer.BadParameter(f"{value:g} is not a positive number")
+    return value
+
+
+def _tile_side(side: int | None) -> int | None:
+    from cwic.container.header import tile_code_of
+
+    try:
+        if side is not None:
+            tile_code_of(side)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return side
+
+
 def encode(
     inputs: batch.Inputs,
     output: batch.Output = None,
     quality: Annotated[
-        float | None,
-        typer.Option("--quality", "-q", help="From 0 (small) to 100 (close); 50 if left out.", callback=_in_range),
+        float | None, typer.Option("--quality", "-q", help="From 0 (small) to 100 (close); 50.", callback=_in_range)
+    ] = None,
+    target_bytes: Annotated[
+        float | None, typer.Option("--target-bytes", help="Largest file of at most that size.", callback=_positive)
+    ] = None,
+    target_bpp: Annotated[
+        float | None, typer.Option("--target-bpp", help="The same in bits per pixel.", callback=_positive)
+    ] = None,
+    target_psnr: Annotated[
+        float | None, typer.Option("--target-psnr", help="Smallest file of at least that PSNR, dB.", callback=_positive)
     ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="Of cwic models list, or the path of a weight file.")
     ] = DEFAULT,
+    strip: Annotated[bool, typer.Option("--strip", help="Leave ICC profile, EXIF and XMP out.")] = False,
+    tile: Annotated[
+        int | None, typer.Option("--tile", help="Side of tiles: 128, 256, 512 ...", callback=_tile_side)
+    ] = None,
+    jobs: batch.Jobs = 1,
+    no_limits: batch.NoLimits = False,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
-    """Compress pictures: photo.png becomes photo.cwic."""
-    jobs = batch.plan(inputs, output, ".cwic")
+    """Compress pictures: photo.png becomes photo.cwic. Alpha and metadata are kept.
+
+    A target takes the place of a quality. Tiles have 1024 pixels a side in pictures of more than 2 megapixels.
+    """
+    if sum(wish is not None for wish in (quality, target_bytes, target_bpp, target_psnr)) > 1:
+        raise typer.BadParameter("one of --quality, --target-bytes, --target-bpp and --target-psnr, not several")
+    jobs_of_files = batch.plan(inputs, output, ".cwic")
 
     def work(index: int) -> None:
-        job = jobs[index]
+        job = jobs_of_files[index]
         batch.check_job(job, force=force)
-        source = batch.read(job.source)
+        limits = batch.limits(no_limits)
 
         import cwic
+        from cwic.container import Header
         from cwic.image.files import open_image
 
-        image = open_image(source)
+        image = open_image(batch.read(job.source) if job.source == batch.PIPE else job.source)
         start = perf_counter()
         try:
-            data = cwic.encode(image, quality=quality, model=model)
-        except ValueError as error:
+            data = cwic.encode(
+                image,
+                quality=quality,
+                target_bytes=target_bytes,
+                target_bpp=target_bpp,
+                target_psnr=target_psnr,
+                model=model,
+                strip=strip,
+                tile=tile,
+                jobs=jobs,
+                limits=limits,
+            )
+        except ValueError as error:  # what the options before could not know: the model has one rate
             raise typer.BadParameter(str(error)) from error
         seconds = perf_counter() - start
         batch.write(job.target, data, force=force)
 
-        width, height = image.size
-        bpp = 8 * len(data) / (width * height)
+        header, _ = Header.unpack(data, limits)
+        bpp = 8 * len(data) / (header.width * header.height)
+        size = f"{header.width}x{header.height}"
         batch.report(
-            f"{job}  {width}x{height}  {len(data)} bytes  {bpp:.3f} bpp  {seconds:.2f} s",
+            f"{job}  {size}  {len(data)} bytes  {bpp:.3f} bpp  quality {header.quality:g}  {seconds:.2f} s",
             {
                 "input": job.source,
                 "output": job.target,
-                "width": width,
-                "height": height,
-                "quality": cwic.read_info(data).quality,
+                "width": header.width,
+                "height": header.height,
+                "mode": header.mode,
+                "quality": header.quality,
                 "model": model,
                 "bytes": len(data),
                 "bpp": bpp,

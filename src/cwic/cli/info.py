@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from cwic.cli import batch
-from cwic.container import TILE
+from cwic.container import DEFAULT_LIMITS, NO_LIMITS, TILES
 from cwic.info import Info, read_info
 
 
-def info(inputs: batch.Inputs, as_json: batch.AsJson = False) -> None:
+def info(inputs: batch.Inputs, no_limits: batch.NoLimits = False, as_json: batch.AsJson = False) -> None:
     """Show size, model, quality and parts of .cwic files, and verify their checksums."""
 
     def work(index: int) -> None:
-        found = read_info(batch.read(inputs[index]))
+        found = read_info(batch.read(inputs[index]), limits=NO_LIMITS if no_limits else DEFAULT_LIMITS)
         batch.report(_text(inputs[index], found), _record(inputs[index], found), as_json=as_json)
 
     batch.run(inputs, work)
@@ -25,7 +25,7 @@ def _record(name: str, found: Info) -> dict[str, Any]:
 
 def _text(name: str, found: Info) -> str:
     columns, rows = found.tiles
-    tile_bytes = sum(chunk.bytes for chunk in found.chunks if chunk.type == TILE)
+    tile_bytes = sum(chunk.bytes for chunk in found.chunks if chunk.type in TILES)
     lines = [
         name,
         f"  picture   {found.width}x{found.height} {found.mode}",
@@ -37,6 +37,6 @@ def _text(name: str, found: Info) -> str:
     lines += [
         f"  chunk {chunk.type}   {chunk.bytes} bytes at {chunk.offset}: {chunk.name}"
         for chunk in found.chunks
-        if chunk.type != TILE
+        if chunk.type not in TILES
     ]
     return "\n".join(lines)

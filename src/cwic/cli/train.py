@@ -35,7 +35,10 @@ def seconds_of(budget: str) -> float:
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="See recipes/.", show_default=False)],
     data: Annotated[Path, typer.Option("--data", help="Folder of pictures, or of shards.", show_default=False)],
-    run: Annotated[Path, typer.Option("--run", help="Folder for checkpoints.")] = Path("run"),
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", help="Folder of the run: run, or the one that is resumed.", show_default=False),
+    ] = None,
     time_budget: Annotated[str, typer.Option("--time-budget", help="Such as 2h30m.")] = "1h",
     validation: Annotated[
         Path | None, typer.Option("--validation", help="Folder of pictures to report on.", show_default=False)
@@ -58,6 +61,7 @@ def train(
 ) -> None:
     """Train a model for a given time. The loss is lmbda * 255**2 * MSE + bpp."""
     budget = seconds_of(time_budget)
+    folder = run or (resume if resume is not None and resume.is_dir() else Path("run"))
 
     def work(_: int) -> None:
         from cwic.extras import require
@@ -72,7 +76,7 @@ def train(
         outcome = train_model(
             loaded,
             data,
-            run,
+            folder,
             budget,
             validation=validation,
             resume=resume,
@@ -83,13 +87,13 @@ def train(
             return
         record = {"recipe": loaded.name, "checkpoint": str(outcome.checkpoint)}
         if not outcome.finished:
-            batch.report(f"stopped; go on with --resume {run}", record, as_json=False)
+            batch.report(f"stopped; go on with --resume {folder}", record, as_json=False)
             raise typer.Exit(INTERRUPTED)
         if export is not None:
             model_id = export_checkpoint(outcome.checkpoint, export, loaded, data, validation)
             record |= {"weights": str(export), "model_id": model_id}
         if state is not None:
-            save_state(state, load_checkpoint(run / "undecayed.ckpt")["average"])
+            save_state(state, load_checkpoint(folder / "undecayed.ckpt")["average"])
             record |= {"state": str(state)}
         batch.report("  ".join(f"{key} {value}" for key, value in record.items()), record, as_json=False)
 

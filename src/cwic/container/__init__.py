@@ -7,18 +7,19 @@ from cwic.container.chunks import (
     CHUNK_NAMES,
     EXIF,
     ICC,
+    PLAIN,
     TILE,
+    TILES,
     XMP,
     Chunk,
-    Container,
     pack_tile,
-    read_container,
     symbol_crc,
     unpack_tile,
     write_container,
 )
 from cwic.container.header import Header
-from cwic.container.limits import DEFAULT_LIMITS, Limits
+from cwic.container.index import Container, Index, read_container, read_index
+from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 
 __all__ = [
     "ALPHA",
@@ -26,14 +27,19 @@ __all__ = [
     "DEFAULT_LIMITS",
     "EXIF",
     "ICC",
+    "NO_LIMITS",
+    "PLAIN",
     "TILE",
+    "TILES",
     "XMP",
     "Chunk",
     "Container",
     "Header",
+    "Index",
     "Limits",
     "pack_tile",
     "read_container",
+    "read_index",
     "symbol_crc",
     "unpack_tile",
     "write_container",

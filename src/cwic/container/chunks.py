@@ -1,20 +1,21 @@
-"""Chunks: a header, then typed, checksummed pieces, the tiles last (docs/format.md, sections 3 and 4)."""
+"""Chunks: typed, checksummed pieces after a header, the tiles last (docs/format.md, sections 3 and 4)."""
 
 from __future__ import annotations
 
 from binascii import crc32, crc_hqx
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cwic.container.fields import Varint
 from cwic.container.header import Header
-from cwic.container.limits import DEFAULT_LIMITS, Limits
-from cwic.errors import FormatError, LimitError
+from cwic.errors import FormatError
 
-TILE, ALPHA, ICC, EXIF, XMP = "T", "A", "i", "e", "x"
-CHUNK_NAMES = {TILE: "tile", ALPHA: "alpha", ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP"}
-_LENGTH = Varint("chunk length")
-_CRC_BYTES = 4
+TILE, PLAIN, ALPHA, ICC, EXIF, XMP = "T", "P", "A", "i", "e", "x"
+TILES = (TILE, PLAIN)
+"""A tile is coded as latents, or as plain pixels where the networks would spoil it."""
+CHUNK_NAMES = {TILE: "tile", PLAIN: "plain tile", ALPHA: "alpha", ICC: "ICC profile", EXIF: "EXIF", XMP: "XMP"}
+LENGTH = Varint("chunk length")
+CRC_BYTES = 4
 _TILE_CRC_BYTES = 2
 
 
@@ -26,15 +27,13 @@ class Chunk(NamedTuple):
     offset: int = 0
 
 
-class Container(NamedTuple):
-    """A whole file: unknown ancillary chunks are among `chunks`, for whoever counts them."""
+class Span(NamedTuple):
+    """Where a chunk is: its type byte at `offset`, its payload from `start` to `end`, then its checksum."""
 
-    header: Header
-    chunks: list[Chunk]
-
-    def payloads(self, type: str) -> list[bytes]:
-        """The payloads of all chunks of one type, in file order: for TILE that is raster order."""
-        return [chunk.payload for chunk in self.chunks if chunk.type == type]
+    type: str
+    offset: int
+    start: int
+    end: int
 
 
 def write_container(header: Header, chunks: Sequence[Chunk]) -> bytes:
@@ -45,46 +44,16 @@ def write_container(header: Header, chunks: Sequence[Chunk]) -> bytes:
     for chunk in chunks:
         if len(chunk.type) != 1 or not (chunk.type.isascii() and chunk.type.isalpha()):
             raise ValueError(f"a chunk type is one ASCII letter, not {chunk.type!r}")
-    if problem := _problem(header, chunks):
+    if problem := problem_of(header, chunks):
         raise ValueError(problem)
     start = header.pack()
     header_crc = crc32(start)
     parts = [start]
     for chunk in chunks:
-        body = chunk.type.encode("ascii") + _LENGTH.pack(len(chunk.payload)) + chunk.payload
-        parts += [body, crc32(body, header_crc).to_bytes(_CRC_BYTES, "little")]
+        head = chunk.type.encode("ascii") + LENGTH.pack(len(chunk.payload))
+        crc = crc32(chunk.payload, crc32(head, header_crc))
+        parts += [head, chunk.payload, crc.to_bytes(CRC_BYTES, "little")]
     return b"".join(parts)
-
-
-def read_container(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Container:
-    """Take a file apart, with every checksum verified.
-
-    Raises FormatError that names what is damaged, missing or too new; LimitError if it is over `limits`.
-    """
-    header, position = Header.unpack(data, limits)
-    chunks: list[Chunk] = []
-    damaged: list[int] = []
-    broken: FormatError | None = None
-    try:
-        for chunk, intact in _walk(data, position, header, limits):
-            if not intact:
-                damaged.append(len(chunks))
-            chunks.append(chunk)
-    except LimitError:
-        raise
-    except FormatError as error:
-        broken = error
-
-    # A wrong length or a wrong header derails the walk, so the checksums speak before the walk's own error.
-    if damaged:
-        raise FormatError(_damage(header, chunks, damaged)) from broken
-    if problem := _newer(chunks):
-        raise FormatError(problem)
-    if broken:
-        raise broken
-    if problem := _problem(header, chunks):
-        raise FormatError(problem)
-    return Container(header, chunks)
 
 
 def symbol_crc(symbols: bytes, tile_index: int) -> int:
@@ -104,78 +73,24 @@ def unpack_tile(payload: bytes) -> tuple[int, bytes]:
     return int.from_bytes(payload[:_TILE_CRC_BYTES], "little"), payload[_TILE_CRC_BYTES:]
 
 
-def _walk(data: bytes, position: int, header: Header, limits: Limits) -> Iterator[tuple[Chunk, bool]]:
-    """Each chunk, and whether its checksum matches, up to the last tile. Knows nothing of their meaning."""
-    header_crc = crc32(data[:position])
-    columns, rows = header.tile_grid
-    tiles_left = columns * rows
-    others = metadata_bytes = 0
-    while tiles_left:
-        offset = position
-        letter = data[offset : offset + 1]
-        if not letter:
-            raise FormatError(f"the file is cut short: {tiles_left} of {columns * rows} tiles are missing")
-        if not letter.isalpha():
-            raise FormatError(f"the file is damaged: no chunk begins at byte {offset}")
-        try:
-            length, position = _LENGTH.unpack(data, offset + 1)
-        except ValueError as error:
-            raise FormatError(f"the file is damaged at byte {offset + 1}: {error}") from error
-        end = position + length
-        if end + _CRC_BYTES > len(data):
-            raise FormatError(f"the file is cut short inside the chunk '{letter.decode()}' at byte {offset}")
-        limits.check("max_chunk_bytes", length)
-        if letter == TILE.encode():
-            tiles_left -= 1
-        else:
-            others += 1
-            limits.check("max_chunks", others)
-        if letter.islower():
-            metadata_bytes += length
-            limits.check("max_metadata_bytes", metadata_bytes)
-        crc = crc32(memoryview(data)[offset:end], header_crc)
-        intact = crc == int.from_bytes(data[end : end + _CRC_BYTES], "little")
-        yield Chunk(letter.decode(), data[position:end], offset), intact
-        position = end + _CRC_BYTES
-    if position < len(data):
-        raise FormatError(f"{len(data) - position} bytes follow the last tile")
-
-
-def _damage(header: Header, chunks: Sequence[Chunk], damaged: Sequence[int]) -> str:
-    """Name what fails its checksum. Every checksum covers the header: when all of them fail, suspect that."""
-    names = [_name(header, chunks, index) for index in damaged]
-    if len(damaged) < len(chunks):
-        return f"damaged: {', '.join(names[:8])}{' and others' if len(names) > 8 else ''}"
-    if len(chunks) == 1:
-        return f"the header or the {names[0]} is damaged"
-    return "the header is damaged: no checksum matches it"
-
-
-def _name(header: Header, chunks: Sequence[Chunk], index: int) -> str:
-    type, _, offset = chunks[index]
-    if type != TILE:
-        return f"{CHUNK_NAMES.get(type, 'chunk ' + repr(type))} at byte {offset}"
-    row, column = divmod(sum(chunk.type == TILE for chunk in chunks[:index]), header.tile_grid[0])
-    return f"tile (column {column}, row {row})"
-
-
-def _newer(chunks: Sequence[Chunk]) -> str | None:
-    """Upper case says that a picture cannot be right without the chunk."""
-    for type, _, offset in chunks:
-        if type.isupper() and type not in CHUNK_NAMES:
-            return f"the file needs a newer cwic: unknown chunk {type!r} at byte {offset}"
+def newer_than_this(chunks: Sequence[Chunk | Span]) -> str | None:
+    """What only a newer cwic can read, or None. Upper case says that a picture cannot be right without the chunk."""
+    for chunk in chunks:
+        if chunk.type.isupper() and chunk.type not in CHUNK_NAMES:
+            return f"the file needs a newer cwic: unknown chunk {chunk.type!r} at byte {chunk.offset}"
     return None
 
 
-def _problem(header: Header, chunks: Sequence[Chunk]) -> str | None:
+def problem_of(header: Header, chunks: Sequence[Chunk | Span]) -> str | None:
     """What is wrong with this sequence of chunks under this header, or None: for writer and reader alike."""
-    if problem := _newer(chunks):
+    if problem := newer_than_this(chunks):
         return problem
     types = [chunk.type for chunk in chunks]
+    is_tile = [type in TILES for type in types]
     columns, rows = header.tile_grid
     first_tile = len(types) - columns * rows
-    if types.count(TILE) != columns * rows or TILE in types[: max(first_tile, 0)]:
-        return f"the {columns * rows} tiles must be the last chunks, and there are {types.count(TILE)} tiles"
+    if sum(is_tile) != columns * rows or any(is_tile[: max(first_tile, 0)]):
+        return f"the {columns * rows} tiles must be the last chunks, and there are {sum(is_tile)} tiles"
     for type in (ALPHA, ICC, EXIF, XMP):
         if types.count(type) > 1:
             return f"more than one {CHUNK_NAMES[type]} chunk"

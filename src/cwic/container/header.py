@@ -12,6 +12,8 @@ from cwic.errors import FormatError
 MAGIC = b"\x89CW"
 VERSION = 1
 MAX_BYTES = 20
+TILE_UNIT = 64
+"""Tiles have this many pixels a side, times a power of two."""
 
 MODEL_ID = Raw("model_id", 4)
 LEVEL = Number("level", 0, 1000, bits=10)
@@ -20,6 +22,14 @@ TILE_CODE = Number("tile_code", 0, 15, bits=4)
 CODING = Packed("level, mode and tile_code", (LEVEL, MODE, TILE_CODE), size=2)
 WIDTH = Varint("width", minimum=1)
 HEIGHT = Varint("height", minimum=1)
+
+
+def tile_code_of(side: int) -> int:
+    """The code of tiles of `side` pixels a side. Raises `ValueError` unless it is 128, 256, 512 ... 2097152."""
+    code = side.bit_length() - TILE_UNIT.bit_length()
+    if not 1 <= code <= TILE_CODE.maximum or side != TILE_UNIT << code:
+        raise ValueError(f"tiles have 128, 256, 512, 1024 ... pixels a side, not {side}")
+    return code
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class Header:
     @property
     def tile_size(self) -> int | None:
         """Pixels a side of a tile, or None when the picture is one tile."""
-        return 64 << self.tile_code if self.tile_code else None
+        return TILE_UNIT << self.tile_code if self.tile_code else None
 
     @property
     def tile_grid(self) -> tuple[int, int]:
@@ -104,6 +114,8 @@ class Header:
         """Raises LimitError if the picture is over `limits`."""
         limits.check("max_side", max(self.width, self.height))
         limits.check("max_pixels", self.width * self.height)
+        side = self.tile_size or max(self.width, self.height)
+        limits.check("max_tile_pixels", min(side, self.width) * min(side, self.height))
         columns, rows = self.tile_grid
         limits.check("max_tiles", columns * rows)
 

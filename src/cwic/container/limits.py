@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, fields
 
 from cwic.errors import LimitError
 
@@ -13,6 +14,7 @@ class Limits:
 
     max_side            pixels of the longer side
     max_pixels          width * height; twice the size at which Pillow begins to warn
+    max_tile_pixels     the same of one tile: decoding takes about 60 bytes of memory for each
     max_tiles           tiles of the grid
     max_chunks          chunks other than tiles
     max_chunk_bytes     payload of one chunk
@@ -21,6 +23,7 @@ class Limits:
 
     max_side: int = 1 << 20
     max_pixels: int = 2 * 89_478_485
+    max_tile_pixels: int = 1 << 24
     max_tiles: int = 1 << 16
     max_chunks: int = 1 << 10
     max_chunk_bytes: int = 1 << 30
@@ -30,7 +33,9 @@ class Limits:
         """Raise LimitError if `value` is over the limit called `name`."""
         limit = getattr(self, name)
         if value > limit:
-            raise LimitError(f"{value} is over the limit {name} = {limit}; trusted files: Limits({name}={value})")
+            advice = f"trusted files: --no-limits, or Limits({name}={value})"
+            raise LimitError(f"{value} is over the limit {name} = {limit}; {advice}")
 
 
 DEFAULT_LIMITS = Limits()
+NO_LIMITS = Limits(*[sys.maxsize] * len(fields(Limits)))

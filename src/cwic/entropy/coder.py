@@ -22,6 +22,7 @@ from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
 
 _INT16 = np.iinfo(np.int16)
+_SLACK_BITS = 64
 _RAW = constriction.stream.model.Uniform(1 << 16)
 
 
@@ -91,6 +92,7 @@ class SymbolDecoder:
         if len(data) % 4:
             raise FormatError("coded symbols are not a whole number of 32-bit words")
         self._tables = tables
+        self._bits_left = 8.0 * len(data) + _SLACK_BITS
         self._coder = constriction.stream.queue.RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
 
     def decode(self, indexes: np.ndarray) -> np.ndarray:
@@ -100,6 +102,10 @@ class SymbolDecoder:
         in `finish` or in a checksum of the symbols.
         """
         order, groups = _group(self._tables, indexes)
+        # No encoder writes so little for so much: a short file that claims a large picture ends here, not hours later.
+        self._bits_left -= sum(self._tables.least_bits[index] * (group.stop - group.start) for index, group in groups)
+        if self._bits_left < 0:
+            raise FormatError("coded symbols are damaged: there are more symbols than the data can hold")
         values = np.zeros(indexes.shape, np.int32)
         for index, group in groups:
             values[group] = self._decode_group(group.stop - group.start, index)

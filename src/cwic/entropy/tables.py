@@ -24,7 +24,8 @@ class Tables:
     -L ... L in order, then of the escape. Each is at least 1 and together they make TOTAL = 2**24.
 
     frequencies: int32, all tables one after another; offsets: int32 [tables + 1], where each begins.
-    reaches: int32 [tables], each table's L. All three are read-only. Compared and hashed by identity.
+    reaches: int32 [tables], each table's L. least_bits: float64 [tables], what the likeliest symbol of each costs.
+    All are read-only. Compared and hashed by identity.
 
     Raises ModelError if the arrays are not tables.
     """
@@ -42,7 +43,9 @@ class Tables:
         if np.any(self.frequencies < 1) or np.any(sums != TOTAL):
             raise ModelError(f"damaged tables: frequencies must be positive and make {TOTAL} in each table")
         self.reaches = sizes // 2 - 1
-        for array in (self.frequencies, self.offsets, self.reaches):
+        self.least_bits = PRECISION - np.log2(np.maximum.reduceat(self.frequencies, self.offsets[:-1]))
+        self.least_bits[0] = 0  # symbols of index 0 are not coded
+        for array in (self.frequencies, self.offsets, self.reaches, self.least_bits):
             array.flags.writeable = False
 
     def __len__(self) -> int:

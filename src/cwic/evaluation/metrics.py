@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cwic.extras import require
+from cwic.image import fidelity
+from cwic.image.fidelity import PEAK
 
-PEAK = 255
 # Five scales, each half the last, and a window of 11 pixels that must fit into the smallest.
 MS_SSIM_MIN_SIDE = 161
 # Six scales, the smallest of at least 8 pixels.
@@ -28,8 +29,7 @@ def psnr(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
         ValueError: another type or shape, or two different shapes.
     """
     _check(x, x_hat)
-    mse = float(np.mean(np.square(x.astype(np.int32) - x_hat)))
-    return 10 * math.log10(PEAK**2 / mse) if mse else math.inf
+    return fidelity.psnr(x, x_hat)
 
 
 def ms_ssim(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import warnings
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,26 +27,33 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
         raise InputError(f"cannot read the file: {error.strerror or error}") from error
 
 
-def open_image(data: bytes) -> Image.Image:
-    """A picture from the bytes of a file of any format that Pillow reads, upright as its EXIF says.
+def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
+    """A picture, from the bytes or the path of a file of any format that Pillow reads. Pixels are as in the file:
+    an orientation in its EXIF is not applied.
 
     Raises:
         InputError: not a picture, damaged, or of a kind that cwic does not code.
         LimitError: more pixels than Pillow's limit.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
     from cwic.image.picture import refuse_unsupported
 
     try:
-        image: Image.Image = Image.open(BytesIO(data))
+        with warnings.catch_warnings():
+            # Pillow warns at half the size at which it refuses, which is where cwic does.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image: Image.Image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
         refuse_unsupported(image)
-        return ImageOps.exif_transpose(image)
+        image.load()
+        return image
     except UnidentifiedImageError:
         raise InputError("not a picture of a format that Pillow reads") from None
     except Image.DecompressionBombError as error:
-        raise LimitError(str(error)) from error
+        raise LimitError(f"{error} Trusted files: --no-limits") from error
     except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise InputError(f"cannot read the file: {error.strerror or error}") from error
         raise InputError(f"picture is damaged: {error}") from error
 
 
@@ -72,7 +80,7 @@ def check_output(path: str | os.PathLike[str], *, force: bool, source: str | os.
         raise OutputExistsError(f"output {path} exists already: -f replaces it")
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes, *, force: bool = False) -> None:
+def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview, *, force: bool = False) -> None:
     """Write a file so that it is there whole or not at all; a file already there survives every failure.
 
     The bytes go to a temporary file in the same folder, reach the disk, and take the name in one step.

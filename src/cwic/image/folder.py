@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cwic.errors import InputError
-from cwic.image.files import open_image, read_bytes
+from cwic.image.files import open_image
 from cwic.image.picture import Picture, as_picture
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
@@ -20,5 +20,8 @@ def picture_files(folder: Path) -> list[Path]:
 
 
 def read_picture(file: Path) -> Picture:
-    """A picture file, as it would be coded. Raises `InputError`."""
-    return as_picture(open_image(read_bytes(file)))
+    """A picture file without alpha, as it would be coded. Raises `InputError`."""
+    picture = as_picture(open_image(file))
+    if picture.alpha is not None:
+        raise InputError('picture has transparency, which no measure counts: drop it with image.convert("RGB") first')
+    return picture

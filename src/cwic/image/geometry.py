@@ -15,15 +15,18 @@ def padded_side(side: int, multiple: int = ALIGNMENT) -> int:
 
 
 def pad(x: Tensor, multiple: int = ALIGNMENT) -> Tensor:
-    """Repeat the right column and the bottom row until both sides are multiples.
+    """`x` `[B, C, H, W]` with the right column and the bottom row repeated until both sides are multiples."""
+    H, W = x.shape[-2:]
+    return pad_to(x, padded_side(H, multiple), padded_side(W, multiple))
+
+
+def pad_to(x: Tensor, height: int, width: int) -> Tensor:
+    """`x` `[B, C, H, W]` with the right column and the bottom row repeated up to `[B, C, height, width]`.
 
     Repeated edges cost fewer bits than zeros and, unlike mirrored ones, exist for a picture of one pixel.
-
-    Args:
-        x: float `[B, C, H, W]`.
     """
     H, W = x.shape[-2:]
-    return F.pad(x, (0, padded_side(W, multiple) - W, 0, padded_side(H, multiple) - H), mode="replicate")
+    return F.pad(x, (0, width - W, 0, height - H), mode="replicate")
 
 
 def crop(x: Tensor, height: int, width: int) -> Tensor:

@@ -11,7 +11,7 @@ from cwic.image.picture import Picture
 
 
 def to_tensor(picture: Picture) -> Tensor:
-    """The picture as `x`: float32 `[1, 3, H, W]` in [0, 1]. Greyscale is given to all three channels."""
+    """The picture as `x`: float32 `[1, 3, H, W]` in [0, 1], alpha left out. Greyscale is given to all channels."""
     x = torch.from_numpy(np.array(picture.pixels, order="C"))  # a copy: Pillow's arrays are read-only
     x = x[None].expand(3, -1, -1) if picture.mode == "L" else x.permute(2, 0, 1)
     return x[None].to(torch.float32).div_(255).contiguous()

@@ -12,6 +12,7 @@ import struct
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from cwic.errors import ModelError
@@ -58,6 +59,7 @@ DEFAULT = "cwic-s"
 SUFFIX = ".safetensors"
 FOLDERS_VARIABLE = "CWIC_MODELS"
 MAX_METADATA_BYTES = 1 << 20
+_LOADING = Lock()
 
 
 def names() -> list[str]:
@@ -103,8 +105,9 @@ def name_of(model_id: bytes) -> str | None:
 
 
 def open_model(name: str = DEFAULT, device: str = "cpu") -> CodingModel:
-    """A model, ready to code; loaded once per weight file and device. Raises `ModelError`."""
-    return _loaded(*_version(weights_path(name)), device)
+    """A model, ready to code; loaded once per weight file and device, from any thread. Raises `ModelError`."""
+    with _LOADING:
+        return _loaded(*_version(weights_path(name)), device)
 
 
 def summary(name: str) -> list[PartSummary]:

@@ -19,6 +19,9 @@ from cwic.transforms.analysis import Analysis
 from cwic.transforms.hyper import HyperAnalysis
 from cwic.transforms.synthesis import Synthesis
 
+FEATURE_CONVOLUTIONS = 11
+"""3x3 convolutions, one after the other at 1/8, of the feature encoding: two dense blocks of five and one between."""
+
 
 class ExportedModel(nn.Module):
     """The coding side of a model, for inference. g_a and h_a choose symbols; `prior` and `tables` decide bytes."""
@@ -39,36 +42,73 @@ class ExportedModel(nn.Module):
 
     @torch.no_grad()
     def encode(self, x: Tensor, level: int, sink: SymbolSink | None = None) -> CodedLatents:
-        """Codes `x` `[1, 3, H, W]` in [0, 1], sides multiples of 64, at `level` 0..1000.
+        """Codes `x` `[1, 3, H, W]` in [0, 1], sides multiples of 64, as one tile. See `encode_latents`."""
+        return self.encode_latents(self.analyse(x, level), level, sink=sink)
+
+    @torch.no_grad()
+    def analyse(self, x: Tensor, level: int) -> Tensor:
+        """y `[1, M, H/16, W/16]`, before rounding, of `x` `[1, 3, H, W]` in [0, 1], sides multiples of 16."""
+        return self.g_a(x, self._levels(level))
+
+    @torch.no_grad()
+    def hyper_analyse(self, y: Tensor, level: int) -> Tensor:
+        """z in steps, before rounding: `[1, C_z, h/4, w/4]` of `y` `[1, M, h, w]`."""
+        levels = self._levels(level)
+        gain = self._gain(levels).float()[:, :, None, None]
+        return self.h_a(features(y * gain, gain, dim=1), levels)
+
+    @torch.no_grad()
+    def encode_latents(self, y: Tensor, level: int, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
+        """Codes the latents `y` `[1, M, h, w]` of tile number `tile`, h and w multiples of 4, at `level` 0..1000.
 
         The symbols go to `sink` instead of a coder if there is one.
         """
-        levels = torch.tensor([level], device=x.device)
-        y, z = self.analyse(x, levels)
+        levels = self._levels(level)
+        z = self.hyper_analyse(y, level)
         weight = error_weight(lmbda_of(levels).double()[:, None], self.g_a.y_scale.double(), self._gain(levels))
         sink = sink or SymbolEncoder(self.tables)
-        return encode_latents(self.prior, sink, self.costs, y, z, weight, levels)
+        return encode_latents(self.prior, sink, self.costs, y, z, weight, levels, tile)
 
-    def analyse(self, x: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
-        """y in units of y and z in steps, both before rounding."""
-        y = self.g_a(x, levels)
-        gain = self._gain(levels).float()[:, :, None, None]
-        return y, self.h_a(features(y * gain, gain, dim=1), levels)
+    @torch.no_grad()
+    def decode_latents(self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0) -> Tensor:
+        """The decoded y, integers `[1, h, w, M]`, of a tile of `height` and `width` pixels, multiples of 64.
+
+        Raises `FormatError`.
+        """
+        shape = height // ALIGNMENT, width // ALIGNMENT
+        return decode_latents(self.prior, self.tables, data, crc, shape, self._levels(level), tile)
+
+    @torch.no_grad()
+    def synthesise(self, decoded: Tensor, level: int) -> Tensor:
+        """`x_hat` `[1, 3, 16 h, 16 w]`, not clamped, of a decoded y `[1, h, w, M]`."""
+        levels = self._levels(level)
+        return self.g_s(self.prior.dequantise(decoded, levels), levels)
 
     def _gain(self, levels: Tensor) -> Tensor:
         return self.prior.gain(self.prior.log2_gain(levels)).double() / (1 << GAIN_BITS)
 
-    @torch.no_grad()
-    def decode_latents(self, data: bytes, crc: int, height: int, width: int, level: int) -> Tensor:
-        """The decoded y of coded bytes, for a padded picture of `height` and `width`. Raises `FormatError`."""
-        levels = torch.tensor([level], device=self.device)
-        return decode_latents(self.prior, self.tables, data, crc, (height // ALIGNMENT, width // ALIGNMENT), levels)
+    def _levels(self, level: int) -> Tensor:
+        return torch.tensor([level], device=self.device)
 
-    @torch.no_grad()
-    def synthesise(self, decoded: Tensor, level: int) -> Tensor:
-        """`x_hat` `[1, 3, H, W]`, not clamped, of a decoded y."""
-        levels = torch.tensor([level], device=decoded.device)
-        return self.g_s(self.prior.dequantise(decoded, levels), levels)
+    @property
+    def halo(self) -> int:
+        """How many latents around a region its transforms must see to give what they would give in the whole picture.
+
+        Rounded up to whole windows, so that a region cut on their grid has the windows of the picture.
+        """
+        convolutions = FEATURE_CONVOLUTIONS + self.config.analysis_blocks
+        analysis = self._behind_attention(-(-convolutions // 2))
+        synthesis = self._behind_attention(0) + -(-self.config.synthesis_blocks // 2)
+        window = self.config.attention_window
+        return -(-max(analysis, synthesis) // window) * window
+
+    def _behind_attention(self, wrong: int) -> int:
+        """How many rows at a cut are wrong after the attention branch, if `wrong` are before it.
+
+        The first half window is masked at a cut; the windows after it look half a window back.
+        """
+        window = self.config.attention_window
+        return max(1, -(-wrong // window)) * window + window // 2 + self.config.attention_units
 
     @property
     def device(self) -> torch.device:

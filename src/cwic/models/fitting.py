@@ -21,8 +21,9 @@ def fit_z_scales(model: ExportedModel, pictures: list[Tensor]) -> None:
     """Sets the scales of z to those that code z of `pictures` `[1, 3, H, W]` shortest, channel by channel and knot."""
     costs = symbol_costs(model.tables)
     for knot in range(KNOTS):
-        levels = torch.tensor([min(knot * KNOT_SPACING, MAX_LEVEL)])
-        latents = [model.analyse(x, levels)[1].round().clamp(-Z_MAX, Z_MAX).flatten(2) for x in pictures]
+        level = min(knot * KNOT_SPACING, MAX_LEVEL)
+        z = [model.hyper_analyse(model.analyse(x, level), level) for x in pictures]
+        latents = [each.round().clamp(-Z_MAX, Z_MAX).flatten(2) for each in z]
         length = costs[1:, torch.cat(latents, dim=2)[0].abs().long()].sum(dim=-1)
         index = length.argmin(dim=0) + 1
         model.prior.networks.z_log2_scale.value[knot] = (LOG2_SCALE_MIN + SCALE_STEP * index).int()

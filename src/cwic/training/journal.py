@@ -47,7 +47,7 @@ class Journal:
         self._path = run / METRICS
         self._board = _board(run / BOARD) if speaking else None
         self._last = (0, 0.0)
-        columns = (TextColumn("{task.percentage:3.0f} %"), BarColumn(20), TextColumn("{task.description}"))
+        columns = (TextColumn("{task.percentage:3.0f} %"), BarColumn(8), TextColumn("{task.description}"))
         self._bar = Progress(*columns, disable=not (speaking and sys.stdout.isatty()))
         self._task = self._bar.add_task("", total=1.0)
 
@@ -70,13 +70,16 @@ class Journal:
         self._last = (step, elapsed)
         rate = steps * self._batch / seconds if seconds > 0 else float("inf")
         left = timedelta(seconds=round(elapsed * (1 - done) / done)) if done > 0 else "?"
-        line = (
-            f"step {step}  {elapsed:.0f} s  loss {metrics.loss:.4f}  J {metrics.J:.4f}  bpp {metrics.bpp:.3f}  "
-            f"psnr {metrics.psnr:.2f}  {rate:.1f} images/s  left {left}  skipped {metrics.skipped}"
-        )
         if self._bar.disable:
-            self._say(line)
-        self._bar.update(self._task, completed=done, description=line)
+            self._say(
+                f"step {step}  {elapsed:.0f} s  loss {metrics.loss:.4f}  J {metrics.J:.4f}  bpp {metrics.bpp:.3f}  "
+                f"psnr {metrics.psnr:.2f}  {rate:.1f} images/s  left {left}  skipped {metrics.skipped}"
+            )
+        # Short enough for a terminal of 80 columns.
+        brief = (
+            f"{step}: loss {metrics.loss:.3f} {metrics.bpp:.3f} bpp {metrics.psnr:.2f} dB {rate:.1f} images/s -{left}"
+        )
+        self._bar.update(self._task, completed=done, description=brief)
         values = {**metrics._asdict(), "psnr": metrics.psnr, "images_per_s": rate}
         self._write({"step": step, "elapsed": elapsed, **values})
         if self._board is not None:

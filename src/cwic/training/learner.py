@@ -107,8 +107,10 @@ class Learner:
             self._fabric.backward(cost.loss / recipe.accumulate)
         return cost
 
-    def metrics(self) -> Metrics:
-        """Means over the steps since the last call."""
+    def metrics(self) -> Metrics | None:
+        """Means over the steps since the last call; None if there were none."""
+        if not self._sums:
+            return None
         loss, J, bpp, mse = torch.stack(self._sums).mean(dim=0).tolist()
         self._sums.clear()
         return Metrics(loss, J, bpp, mse, int(self._skipped))

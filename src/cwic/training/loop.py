@@ -71,6 +71,11 @@ def train(
     clock = _Clock(fabric, progress)
     saved = validated = progress.elapsed
 
+    def report() -> None:
+        if metrics := learner.metrics():
+            done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
+            journal.report(progress.step, progress.elapsed, done, metrics)
+
     def check() -> None:
         if validation and fabric.is_global_zero:
             result = validate(learner.average, recipe, validation)
@@ -90,14 +95,14 @@ def train(
             learner.step(done)
             if not clock.tick(interrupt.asked):
                 continue
-            done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
-            journal.report(progress.step, progress.elapsed, done, learner.metrics())
+            report()
             if progress.elapsed - saved > save_every:
                 saved = progress.elapsed
                 learner.save(run / LATEST)
             if progress.elapsed - validated > validate_every:
                 validated = progress.elapsed
                 check()
+        report()
         finished = done >= 1
         end = run / (FINAL if finished else LATEST)
         learner.save(end)

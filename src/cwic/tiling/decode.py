@@ -1,0 +1,183 @@
+"""Coded tiles to pixels: latents tile by tile, then synthesis of each tile with the latents around it.
+
+Works through the picture by rows of tiles and keeps the latents of two rows and a strip: memory does not grow with
+the picture's height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cwic.container.chunks import PLAIN, Chunk, unpack_tile
+from cwic.container.header import Header
+from cwic.errors import FormatError
+from cwic.image.picture import Picture
+from cwic.image.tensors import to_picture
+from cwic.image.tiles import GRID, LATENT, Box, Tiles
+from cwic.models.families import CodingModel
+from cwic.tiling.encode import region_tensor
+from cwic.tiling.plain import Discard, decode_plain
+from cwic.tiling.workers import Map, workers
+
+GREY = 128
+"""What a lost tile is filled with."""
+BLOCK = 1024
+"""Pixels a side of what is synthesised at once: bounds memory for files whose tiles are larger."""
+
+
+class Decoded(NamedTuple):
+    """What is known of a box of pixels: latents `[1, h, w, M]`, or of a plain tile its pixels, and latents like them.
+
+    Neither for a lost tile.
+    """
+
+    box: Box
+    values: Tensor | None
+    pixels: NDArray[np.uint8] | None = None
+
+
+class TileDecoder:
+    """Decodes the tiles of one file. `tile(index)` gives a tile's chunk, or raises `FormatError`.
+
+    Damage ends the work, or if `tolerant` makes the tile grey; `lost` says which those are.
+    """
+
+    def __init__(
+        self,
+        model: CodingModel,
+        header: Header,
+        tile: Callable[[int], Chunk],
+        *,
+        tolerant: bool = False,
+    ) -> None:
+        self._model, self._header = model, header
+        self._tiles = Tiles.of(header)
+        self._tile, self._tolerant = tile, tolerant
+        self._decoded: dict[int, Decoded] = {}
+        self._reasons: dict[int, str] = {}
+
+    def decode(self, area: Box, jobs: int = 1) -> Picture:
+        """The pixels of `area`, without alpha; up to `jobs` tiles are in work at a time.
+
+        Decodes only the tiles that `area` needs. Raises `FormatError` that names a damaged tile.
+        """
+        mode = self._header.mode.removesuffix("A")
+        shape = (area.height, area.width, 3) if mode == "RGB" else (area.height, area.width)
+        picture = Picture(np.full(shape, GREY, np.uint8), mode)
+
+        def draw(block: Box) -> None:
+            seen = block.within(area)
+            rows, columns = seen.relative_to(area).rows_and_columns
+            picture.pixels[rows, columns] = self._synthesise(block, seen, mode)
+
+        with workers(jobs) as each:
+            for _, row in groupby(self._tiles.meeting(area), key=lambda index: index // self._tiles.columns):
+                shown = list(row)
+                blocks = [block for index in shown for block in _blocks(self._tiles.box(index), area)]
+                self._fetch(blocks, each)
+                intact = [block for block in blocks if self._is_intact(block)]
+                for _ in each(draw, intact):
+                    pass
+                self._trim(max(block.bottom for block in blocks))
+        return picture
+
+    @property
+    def lost(self) -> list[str]:
+        """The damaged tiles that were met, with their places and reasons."""
+        lines = []
+        for index, reason in sorted(self._reasons.items()):
+            row, column = divmod(index, self._tiles.columns)
+            top, left, bottom, right = self._tiles.visible(index)
+            place = f"x {left} to {right - 1}, y {top} to {bottom - 1}"
+            lines.append(f"tile (column {column}, row {row}), {place}: {reason}")
+        return lines
+
+    def _fetch(self, blocks: list[Box], each: Map) -> None:
+        """Decodes the tiles that the synthesis of `blocks` needs and that are not here yet."""
+        regions = [self._tiles.around(block, self._model.halo) for block in blocks]
+        needed = sorted({index for region in regions for index in self._tiles.meeting(region)} - self._decoded.keys())
+        self._decoded |= zip(needed, each(self._decode_tile, needed), strict=True)
+
+    def _decode_tile(self, index: int) -> Decoded:
+        box = self._tiles.box(index)
+        level = self._header.level
+        try:
+            chunk = self._tile(index)
+            if chunk.type == PLAIN:
+                return self._decode_plain(index, chunk.payload)
+            crc, coded = unpack_tile(chunk.payload)
+            return Decoded(box, self._model.decode_latents(coded, crc, box.height, box.width, level, index))
+        except FormatError as error:
+            if not self._tolerant:
+                row, column = divmod(index, self._tiles.columns)
+                raise FormatError(f"damaged: tile (column {column}, row {row}): {error}") from error
+            self._reasons[index] = str(error)
+            return Decoded(box, None)
+
+    def _decode_plain(self, index: int, payload: bytes) -> Decoded:
+        """A plain tile. The synthesis of its neighbours needs latents of it: those that its pixels would have had."""
+        box, visible = self._tiles.box(index), self._tiles.visible(index)
+        mode = self._header.mode.removesuffix("A")
+        pixels = decode_plain(payload, visible.height, visible.width, len(mode))
+        if len(self._tiles) == 1:
+            return Decoded(box, None, pixels)
+        x = region_tensor(Picture(pixels, mode), box.relative_to(box))
+        y = self._model.analyse(x.to(self._model.device), self._header.level)
+        return Decoded(box, self._model.encode_latents(y, self._header.level, index, Discard()).decoded, pixels)
+
+    def _is_intact(self, block: Box) -> bool:
+        (index,) = self._tiles.meeting(block)
+        _, values, pixels = self._decoded[index]
+        return values is not None or pixels is not None
+
+    def _synthesise(self, block: Box, seen: Box, mode: str) -> NDArray[np.uint8]:
+        (index,) = self._tiles.meeting(block)
+        box, _, pixels = self._decoded[index]
+        if pixels is not None:
+            rows, columns = seen.relative_to(box).rows_and_columns
+            return pixels[rows, columns]
+        region = self._tiles.around(block, self._model.halo)
+        x_hat = self._model.synthesise(self._gather(region), self._header.level)
+        rows, columns = seen.relative_to(region).rows_and_columns
+        return to_picture(x_hat[:, :, rows, columns], mode).pixels
+
+    def _gather(self, region: Box) -> Tensor:
+        """The latents of a region; zeros where a tile is lost."""
+        parts = [self._decoded[index] for index in self._tiles.meeting(region)]
+        if parts[0].box == region and parts[0].values is not None:
+            return parts[0].values
+        known = [(box, values) for box, values, _ in parts if values is not None]
+        whole = region.in_latents()
+        gathered = known[0][1].new_zeros(1, whole.height, whole.width, known[0][1].shape[-1])
+        for box, values in known:
+            common = box.within(region)
+            rows, columns = common.relative_to(region).in_latents().rows_and_columns
+            its_rows, its_columns = common.relative_to(box).in_latents().rows_and_columns
+            gathered[:, rows, columns] = values[:, its_rows, its_columns]
+        return gathered
+
+    def _trim(self, bottom: int) -> None:
+        """Forgets what no block from row `bottom` on needs."""
+        top = bottom - self._model.halo * LATENT
+        for index, (box, values, _) in self._decoded.items():
+            cut = box.within(Box(top, box.left, max(top, box.bottom), box.right))
+            if values is not None and cut != box:
+                rows, _ = cut.relative_to(box).in_latents().rows_and_columns
+                self._decoded[index] = Decoded(cut, values[:, rows].clone())
+
+
+def _blocks(tile: Box, area: Box) -> list[Box]:
+    """What to synthesise of a tile to see `area`: boxes on the grid, of at most BLOCK a side."""
+    top, left = (side // GRID * GRID for side in tile.within(area)[:2])
+    bottom, right = (-(-side // GRID) * GRID for side in tile.within(area)[2:])
+    return [
+        Box(row, column, min(row + BLOCK, bottom), min(column + BLOCK, right)).within(tile)
+        for row in range(top, bottom, BLOCK)
+        for column in range(left, right, BLOCK)
+    ]

@@ -1,0 +1,57 @@
+"""Fixtures of the tiling tests: a small model whose attention and convolutions reach as far as they can."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cwic.image.picture import Picture
+from cwic.models.config import CwicConfig
+from cwic.models.exported import ExportedModel, export
+from cwic.models.model import CwicModel
+
+
+@pytest.fixture(scope="package")
+def config() -> CwicConfig:
+    return CwicConfig(
+        M=16,
+        analysis_blocks=2,
+        synthesis_blocks=3,
+        feature_width=8,
+        feature_growth=4,
+        attention_dim=16,
+        attention_heads=2,
+        hyper_channels=8,
+        hyper_width=16,
+        context_width=16,
+        context_blocks=1,
+    )
+
+
+@pytest.fixture(scope="package")
+def model(config: CwicConfig) -> ExportedModel:
+    """Every layer random and strong: what a region lacks around it shows."""
+    torch.manual_seed(0)
+    trained = CwicModel(config)
+    trained.calibrate([_smooth(128, 128)])
+    for module in (trained.g_a, trained.g_s):
+        for name, parameter in module.named_parameters():
+            if parameter.dim() > 1 and "haar" not in name and "block_transform" not in name:
+                nn.init.normal_(parameter, std=0.8 * parameter[0].numel() ** -0.5)
+    for head in trained.prior.exact.context.heads:
+        nn.init.normal_(head.get_parameter("weight"), std=0.03)
+    return export(trained)
+
+
+@pytest.fixture(scope="package")
+def picture() -> Picture:
+    """A smooth picture, not a multiple of anything."""
+    x = _smooth(500, 700)[0].permute(1, 2, 0)
+    return Picture((255 * x).to(torch.uint8).numpy(), "RGB")
+
+
+def _smooth(height: int, width: int) -> Tensor:
+    random = torch.Generator().manual_seed(1)
+    coarse = torch.rand(1, 3, height // 16, width // 16, generator=random)
+    return nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from cwic.container import PLAIN, Chunk, Header, unpack_tile
+from cwic.errors import FormatError
+from cwic.image.picture import Picture
+from cwic.image.tensors import to_picture
+from cwic.image.tiles import Box, Tiles
+from cwic.models.exported import ExportedModel
+from cwic.tiling import decode as decode_module
+from cwic.tiling.decode import GREY, TileDecoder
+from cwic.tiling.encode import encode_tiles
+from cwic.tiling.plain import encode_plain
+
+LEVEL = 600
+HEADER = Header(b"fake", 700, 500, "RGB", LEVEL, tile_code=1)
+
+
+@pytest.fixture(scope="module")
+def chunks(model: ExportedModel, picture: Picture) -> list[Chunk]:
+    return encode_tiles(model, picture, Tiles.of(HEADER), LEVEL)
+
+
+@pytest.fixture(scope="module")
+def whole(model: ExportedModel, chunks: list[Chunk]) -> np.ndarray:
+    """The picture that one synthesis of all latents gives."""
+    tiles = Tiles.of(HEADER)
+    latents = torch.zeros(1, 32, 44, 16, dtype=torch.int64)
+    for index, chunk in enumerate(chunks):
+        box = tiles.box(index)
+        rows, columns = box.in_latents().rows_and_columns
+        crc, coded = unpack_tile(chunk.payload)
+        latents[:, rows, columns] = model.decode_latents(coded, crc, box.height, box.width, LEVEL, index)
+    return to_picture(model.synthesise(latents, LEVEL)[:, :, :500, :700]).pixels
+
+
+def level_difference(a: np.ndarray, b: np.ndarray) -> int:
+    assert a.shape == b.shape
+    return int(np.abs(a.astype(int) - b).max())
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_tiles_join_without_a_seam(model: ExportedModel, chunks: list[Chunk], whole: np.ndarray, jobs: int) -> None:
+    found = TileDecoder(model, HEADER, chunks.__getitem__).decode(Box(0, 0, 500, 700), jobs)
+    assert level_difference(found.pixels, whole) <= 1
+
+
+def test_less_than_the_halo_would_show(
+    model: ExportedModel, chunks: list[Chunk], whole: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ExportedModel, "halo", 8)
+    found = TileDecoder(model, HEADER, chunks.__getitem__).decode(Box(0, 0, 500, 700))
+    assert level_difference(found.pixels, whole) > 1
+
+
+@pytest.mark.parametrize(
+    "area", [Box(0, 0, 1, 1), Box(130, 250, 131, 520), Box(255, 1, 400, 129), Box(499, 699, 500, 700)]
+)
+def test_an_area_is_decoded_from_the_tiles_that_it_needs(
+    model: ExportedModel, chunks: list[Chunk], whole: np.ndarray, area: Box
+) -> None:
+    asked: list[int] = []
+
+    def tile(index: int) -> Chunk:
+        asked.append(index)
+        return chunks[index]
+
+    found = TileDecoder(model, HEADER, tile).decode(area)
+    rows, columns = area.rows_and_columns
+    assert level_difference(found.pixels, whole[rows, columns]) <= 1
+    tiles = Tiles.of(HEADER)
+    assert sorted(asked) == sorted(set(asked))
+    assert set(asked) <= set(tiles.meeting(tiles.around(area, model.halo + 8)))
+
+
+def test_a_large_tile_is_synthesised_in_blocks(
+    model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = Header(b"fake", 700, 500, "RGB", LEVEL)
+    (chunk,) = encode_tiles(model, picture, Tiles.of(header), LEVEL)
+    area = Box(0, 0, 500, 700)
+    once = TileDecoder(model, header, lambda _: chunk).decode(area)
+    monkeypatch.setattr(decode_module, "BLOCK", 256)
+    blocks = TileDecoder(model, header, lambda _: chunk).decode(area)
+    assert level_difference(blocks.pixels, once.pixels) <= 1
+
+
+def damaged(chunks: list[Chunk], *lost: int) -> Callable[[int], Chunk]:
+    return lambda index: Chunk("T", chunks[index].payload[:-4]) if index in lost else chunks[index]
+
+
+def test_damage_ends_the_work_by_name(model: ExportedModel, chunks: list[Chunk]) -> None:
+    with pytest.raises(FormatError, match=r"^damaged: tile \(column 1, row 2\): "):
+        TileDecoder(model, HEADER, damaged(chunks, 13)).decode(Box(0, 0, 500, 700))
+
+
+def test_a_tolerant_decoder_makes_lost_tiles_grey(model: ExportedModel, chunks: list[Chunk], whole: np.ndarray) -> None:
+    decoder = TileDecoder(model, HEADER, damaged(chunks, 0, 13, 23), tolerant=True)
+    pixels = decoder.decode(Box(0, 0, 500, 700)).pixels
+    assert [line.split(": ")[0] for line in decoder.lost] == [
+        "tile (column 0, row 0), x 0 to 127, y 0 to 127",
+        "tile (column 1, row 2), x 128 to 255, y 256 to 383",
+        "tile (column 5, row 3), x 640 to 699, y 384 to 499",
+    ]
+    assert (pixels[256:384, 128:256] == GREY).all()
+    assert level_difference(pixels[:128, 500:600], whole[:128, 500:600]) <= 1
+
+
+def test_a_grey_picture_has_one_channel(model: ExportedModel, picture: Picture) -> None:
+    header = Header(b"fake", 200, 100, "LA", LEVEL)
+    grey = Picture(np.ascontiguousarray(picture.pixels[:100, :200, 0]), "L")
+    (chunk,) = encode_tiles(model, grey, Tiles.of(header), LEVEL)
+    found = TileDecoder(model, header, lambda _: chunk).decode(Box(0, 0, 100, 200))
+    assert (found.mode, found.pixels.shape, found.alpha) == ("L", (100, 200), None)
+
+
+def test_a_plain_tile_is_shown_as_it_is_and_known_to_its_neighbours(
+    model: ExportedModel, picture: Picture, chunks: list[Chunk], whole: np.ndarray
+) -> None:
+    shown = picture.pixels[256:384, 128:256]
+    plain = [Chunk(PLAIN, encode_plain(shown, 0)) if index == 13 else chunk for index, chunk in enumerate(chunks)]
+    pixels = TileDecoder(model, HEADER, plain.__getitem__).decode(Box(0, 0, 500, 700)).pixels
+    np.testing.assert_array_equal(pixels[256:384, 128:256], shown)
+    # The neighbours see latents that are not quite those of the tile: that is far less than none at all.
+    lost = TileDecoder(model, HEADER, damaged(chunks, 13), tolerant=True).decode(Box(0, 0, 500, 700)).pixels
+    around = (slice(240, 256), slice(128, 256))
+    near, far = (np.abs(found[around].astype(int) - whole[around]).mean() for found in (pixels, lost))
+    assert near < far / 2
+    part = TileDecoder(model, HEADER, plain.__getitem__).decode(Box(250, 120, 300, 140)).pixels
+    assert level_difference(part, pixels[250:300, 120:140]) <= 1

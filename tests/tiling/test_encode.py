@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from cwic.container import unpack_tile
+from cwic.image.geometry import pad
+from cwic.image.picture import Picture
+from cwic.image.tensors import to_tensor
+from cwic.image.tiles import Box, Tiles
+from cwic.models.exported import ExportedModel
+from cwic.tiling.encode import analyse_tile, encode_tiles, region_tensor
+
+LEVEL = 600
+
+
+@pytest.mark.parametrize("side", [128, 256])
+def test_a_tile_is_analysed_as_in_the_whole_picture(model: ExportedModel, picture: Picture, side: int) -> None:
+    y = model.analyse(pad(to_tensor(picture)), LEVEL)
+    tiles = Tiles(picture.width, picture.height, side)
+    for index in range(len(tiles)):
+        rows, columns = tiles.box(index).in_latents().rows_and_columns
+        found = analyse_tile(model, picture, tiles, index, LEVEL)
+        torch.testing.assert_close(found, y[:, :, rows, columns], rtol=1e-3, atol=1e-3)
+
+
+def test_less_than_the_halo_would_show(model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    y = model.analyse(pad(to_tensor(picture)), LEVEL)
+    assert model.halo == 16
+    monkeypatch.setattr(ExportedModel, "halo", 8)
+    found = analyse_tile(model, picture, Tiles(picture.width, picture.height, 128), 7, LEVEL)
+    rows, columns = Tiles(picture.width, picture.height, 128).box(7).in_latents().rows_and_columns
+    assert (found - y[:, :, rows, columns]).abs().max() > 1e-2
+
+
+def test_beyond_the_picture_its_edge_goes_on(picture: Picture) -> None:
+    whole = pad(to_tensor(picture))
+    region = Box(384, 512, 512, 704)
+    assert torch.equal(region_tensor(picture, region), whole[:, :, 384:512, 512:704])
+    grey = Picture(np.ascontiguousarray(picture.pixels[..., 0]), "L")
+    assert region_tensor(grey, region).shape == (1, 3, 128, 192)
+
+
+def test_chunks_are_in_raster_order_and_do_not_depend_on_jobs(model: ExportedModel, picture: Picture) -> None:
+    tiles = Tiles(picture.width, picture.height, 256)
+    chunks = encode_tiles(model, picture, tiles, LEVEL)
+    assert chunks == encode_tiles(model, picture, tiles, LEVEL, jobs=3)
+    for index, chunk in enumerate(chunks):
+        crc, coded = unpack_tile(chunk.payload)
+        box = tiles.box(index)
+        assert model.decode_latents(coded, crc, box.height, box.width, LEVEL, index).shape[1:3] == (
+            box.height // 16,
+            box.width // 16,
+        )
