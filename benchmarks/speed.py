@@ -50,13 +50,13 @@ def main() -> None:
         image.save(file, "AVIF", quality=quality, speed=AVIF_SPEED, max_threads=threads)
         return file.getvalue()
 
-    ours = cwic.encode(image, quality=QUALITY, model=MODEL)
+    ours = cwic.encode(image, quality=QUALITY, model=MODEL, strip=True)
     cwic.decode(ours)  # the model is loaded now, for both directions
     avif_quality = bisect_left(range(100), len(ours), key=lambda quality: len(avif(quality)))
     theirs = avif(avif_quality)
 
     work: dict[str, Callable[[], object]] = {
-        "cwic encode": lambda: cwic.encode(image, quality=QUALITY, model=MODEL),
+        "cwic encode": lambda: cwic.encode(image, quality=QUALITY, model=MODEL, strip=True),
         "AVIF encode": lambda: avif(avif_quality),
         "cwic decode": lambda: cwic.decode(ours),
         "AVIF decode": lambda: Image.open(BytesIO(theirs)).load(),

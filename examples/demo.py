@@ -84,7 +84,7 @@ def main() -> None:
 
 def measure_all(photograph: Image.Image, quality: int) -> list[Result]:
     """cwic at a quality, then JPEG and WebP at the sizes nearest to it."""
-    encode = partial(cwic.encode, photograph, quality=quality)
+    encode = partial(cwic.encode, photograph, quality=quality, strip=True)  # as the others do unless told otherwise
     results = [measure(f"cwic q{quality}", photograph, encode, cwic.decode)]
     for format, options in PEERS.items():
         peer = partial(encode_with_pillow, photograph, format, options)

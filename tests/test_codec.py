@@ -70,7 +70,7 @@ def test_quality_has_its_range(photograph: Image.Image, quality: float) -> None:
 
 
 def test_quality_is_kept_in_tenths() -> None:
-    assert [level_of(quality, "cwic-s") for quality in (0, 0.1, 33.34, 50, 99.96, 100)] == [0, 1, 333, 500, 1000, 1000]
+    assert [level_of("cwic-s", quality) for quality in (0, 0.1, 33.34, 50, 99.96, 100)] == [0, 1, 333, 500, 1000, 1000]
 
 
 def test_unknown_models_and_pictures_are_refused(photograph: Image.Image) -> None:
@@ -174,8 +174,20 @@ def test_a_file_of_ones_own_model_needs_it(
 
 
 def test_a_model_of_one_rate_takes_no_quality(photograph: Image.Image, cwam2024_weights: Path) -> None:
-    with pytest.raises(ValueError, match="has one rate: leave the quality out"):
-        cwic.encode(photograph, model=str(cwam2024_weights), quality=50)
+    for wish in ({"quality": 50}, {"target_bytes": 5000}):
+        with pytest.raises(ValueError, match="has one rate: leave quality and target out"):
+            cwic.encode(photograph, model=str(cwam2024_weights), **wish)
+
+
+def test_tiles_of_a_model_of_one_rate_join(photograph: Image.Image, cwam2024_weights: Path) -> None:
+    model = str(cwam2024_weights)
+    image = photograph.crop((0, 0, 200, 150))
+    tiled = cwic.encode(image, model=model, tile=128)
+    assert cwic.read_info(tiled).tiles == (2, 2)
+    whole = cwic.decode(cwic.encode(image, model=model), model=model)
+    assert abs(psnr(image, cwic.decode(tiled, model=model)) - psnr(image, whole)) < 0.1
+    assert cwic.decode(tiled, model=model, crop=(150, 130, 9, 7)).size == (9, 7)
+    assert cwic.recover(tiled, model=model).lost == []
 
 
 @pytest.fixture(scope="module")
@@ -290,3 +302,10 @@ def test_noise_is_kept_plain() -> None:
     assert [chunk.type for chunk in read_container(data).chunks] == ["P"] * 3
     assert psnr(Image.fromarray(noise), cwic.decode(data)) > 30
     assert len(data) < 1.1 * noise.size
+
+
+def test_a_memory_map_is_read_tile_by_tile(tmp_path: Path, photograph: Image.Image) -> None:
+    pixels = np.asarray(photograph.crop((0, 0, 200, 140)))
+    (tmp_path / "raw").write_bytes(pixels.tobytes())
+    mapped = np.memmap(tmp_path / "raw", np.uint8, "r", shape=pixels.shape)
+    assert cwic.encode(mapped, tile=128) == cwic.encode(pixels, tile=128)

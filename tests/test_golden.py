@@ -1,4 +1,4 @@
-"""The golden file of cwic-s, made once on one machine, decodes here to the very same latents."""
+"""The golden files of cwic-s, made once on one machine, decode here to the very same latents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import runpy
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 import cwic
@@ -15,11 +16,17 @@ from cwic.container import read_container
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def test_the_golden_file_decodes_to_its_latents_and_pixels() -> None:
-    data = (GOLDEN / "cwic_s.cwic").read_bytes()
+@pytest.mark.parametrize("name", ["cwic_s", "cwic_s_tiled"])
+def test_the_golden_file_decodes_to_its_latents_and_pixels(name: str) -> None:
+    data = (GOLDEN / f"{name}.cwic").read_bytes()
     latents_hash = runpy.run_path(str(GOLDEN / "make_cwic_s.py"))["latents_hash"]
-    recorded = json.loads((GOLDEN / "cwic_s.json").read_text())
+    recorded = json.loads((GOLDEN / f"{name}.json").read_text())
     assert latents_hash(read_container(data)) == recorded["latents"]
-    with Image.open(GOLDEN / "cwic_s.png") as image:
+    with Image.open(GOLDEN / f"{name}.png") as image:
         expected = np.asarray(image, np.int16)
     assert np.abs(np.asarray(cwic.decode(data), np.int16) - expected).max() <= 1
+
+
+def test_the_golden_files_hold_every_kind_of_chunk() -> None:
+    chunks = read_container((GOLDEN / "cwic_s_tiled.cwic").read_bytes()).chunks
+    assert [chunk.type for chunk in chunks] == [*"iexA", *"TTTP"]

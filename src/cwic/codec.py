@@ -50,7 +50,8 @@ def encode(
 
     Args:
         image: a Pillow image of mode RGB, RGBA, L, LA, P, PA or 1, or a uint8 array `[H, W, 3]` or `[H, W]`, or with
-            alpha as a last channel. Alpha is kept without loss.
+            alpha as a last channel. Alpha is kept without loss. An array may be a memory map larger than memory: it
+            is read tile by tile.
         quality: 0 (smallest) to 100 (best), in steps of 0.1, 50 by default; the rate-distortion trade-off `lmbda` of
             the loss `lmbda * 255**2 * MSE + bpp` is `0.0009 * 200**(quality / 100)`. A model of one rate takes
             neither quality nor target.
@@ -89,9 +90,8 @@ def encode(
         return write_container(replace(header, level=level), [*chunks, *tiles])
 
     def fidelity(data: bytes) -> float:
-        return psnr(
-            picture.pixels, as_picture(decode(data, model=model, jobs=jobs, device=device, limits=limits)).pixels
-        )
+        decoded = decode(data, model=model, jobs=jobs, device=device, limits=limits)
+        return psnr(picture.pixels, as_picture(decoded).pixels)
 
     return file_at(level) if target is None else reach(target, file_at, fidelity)
 

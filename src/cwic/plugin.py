@@ -12,7 +12,8 @@ OSError, and a wrong option a ValueError.
 
 `save` takes `quality` or one of `target_bytes`, `target_bpp` and `target_psnr`; `model`, `tile` and `jobs`; and
 `exif`, `icc_profile` and `xmp`, which are those of the image unless given, and absent if given empty or None; or
-`strip=True` to leave all three out. `cwic.encode` describes them.
+`strip=True` to leave all three out. `cwic.encode` describes them. As with every format, Pillow opens the file before
+the encoder begins: only the `cwic` command replaces a file in one step.
 """
 
 from __future__ import annotations

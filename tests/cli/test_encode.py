@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from cwic.container import DEFAULT_LIMITS, read_container
+from cwic.container import DEFAULT_LIMITS, TILE, Chunk, Header, pack_tile, read_container, write_container
 
+DATA = write_container(Header(b"fake", 30, 20, "RGB", 500), [Chunk(TILE, pack_tile(0, b""))])
 pytestmark = pytest.mark.usefixtures("fake_codec")
 Run = Callable[..., Any]
 
@@ -159,3 +161,14 @@ def test_limits_can_be_lifted(run_cwic: Run, photo: Path, monkeypatch: pytest.Mo
     assert answer.code == 3
     assert "--no-limits" in answer.err
     assert run_cwic("encode", photo, "--no-limits").code == 0
+
+
+def test_a_raw_picture_is_mapped(run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import cwic
+
+    seen: list[object] = []
+    monkeypatch.setattr(cwic, "encode", lambda image, **_: seen.append(image) or DATA)
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.ppm")
+    assert run_cwic("encode", tmp_path / "a.ppm").code == 0
+    assert isinstance(seen[0], np.memmap)
+    assert seen[0].shape == (20, 30, 3)

@@ -59,7 +59,7 @@ def test_import(run_cwic: Run, checkpoint: Path, tmp_path: Path) -> None:
         assert decoded.size == (50, 70)
     refused = run_cwic("encode", photo, "-f", "-m", output, "-q", 50)
     assert refused.code == 2
-    assert "has one rate: leave the quality out" in " ".join(refused.err.split())
+    assert "has one rate: leave quality and target out" in " ".join(refused.err.split())
 
 
 def test_import_writes_over_nothing_and_leaves_nothing_behind(run_cwic: Run, checkpoint: Path, tmp_path: Path) -> None:

@@ -225,3 +225,22 @@ def test_words_missing() -> None:
 def test_not_whole_words(size: int) -> None:
     with pytest.raises(FormatError, match="whole number of 32-bit words"):
         SymbolDecoder(TABLES, bytes(size))
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1.5))
+@settings(max_examples=30)
+def test_what_was_written_never_counts_as_too_much(seed: int, spread: float) -> None:
+    symbols, indexes = draw(np.random.default_rng(seed), 3000, spread)
+    np.testing.assert_array_equal(decode(TABLES, encode(TABLES, (symbols, indexes)), indexes)[0], symbols)
+
+
+def test_more_symbols_than_the_data_can_hold_are_refused_at_once() -> None:
+    indexes = np.full(1_000_000, 20, np.uint8)
+    least = TABLES.least_bits[20] * indexes.size
+    with pytest.raises(FormatError, match="more symbols than the data can hold"):
+        SymbolDecoder(TABLES, bytes(4 * int((least - 65) // 32))).decode(indexes)
+    decoder = SymbolDecoder(TABLES, bytes(4 * int(least // 32)))
+    for _ in range(2):
+        decoder.decode(indexes[:500_000])
+    with pytest.raises(FormatError, match="more symbols"):
+        decoder.decode(indexes[:1000])

@@ -116,3 +116,10 @@ def test_bits() -> None:
     indexes = np.array([1, 1, 1, 1, 1, 0, 0], np.uint8)
     assert tables.bits(symbols, indexes) == 5 * 2 + 2 * 16
     assert tables.bits(symbols[:0], indexes[:0]) == 0
+
+
+def test_least_bits_are_those_of_the_likeliest_symbol() -> None:
+    tables = gaussian_tables(SCALES)
+    assert tables.least_bits[0] == 0  # not coded
+    for index in (1, 30, 63):
+        assert tables.least_bits[index] == pytest.approx(24 - math.log2(tables[index].max()))

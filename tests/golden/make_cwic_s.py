@@ -1,4 +1,4 @@
-"""Makes the golden file of cwic-s: `python tests/golden/make_cwic_s.py`, whenever its weights or the format change.
+"""Makes the golden files of cwic-s: `python tests/golden/make_cwic_s.py`, whenever its weights or the format change.
 
 A golden file is decoded wherever the tests run: what one machine wrote, every other has to read to the same latents.
 """
@@ -9,32 +9,53 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 import cwic
-from cwic.container import Container, read_container, unpack_tile
-from cwic.image.geometry import padded_side
+from cwic.container import TILE, Container, read_container, unpack_tile
+from cwic.image.tiles import Tiles
 
 GOLDEN = Path(__file__).parent
 PHOTOGRAPH = GOLDEN.parents[1] / "examples" / "chelsea.png"
 
 
 def latents_hash(container: Container) -> str:
-    """SHA-256 of a file's decoded latents, as little-endian int64."""
-    header, chunks = container
-    crc, coded = unpack_tile(chunks[-1].payload)
-    sides = padded_side(header.height), padded_side(header.width)
-    latents = cwic.open_model("cwic-s").decode_latents(coded, crc, *sides, header.level)
-    return hashlib.sha256(latents.numpy().astype("<i8").tobytes()).hexdigest()
+    """SHA-256 of the decoded latents of a file's tiles, one after the other, as little-endian int64."""
+    header = container.header
+    digest = hashlib.sha256()
+    columns, rows = header.tile_grid
+    for index, chunk in enumerate(container.chunks[-columns * rows :]):
+        if chunk.type == TILE:
+            crc, coded = unpack_tile(chunk.payload)
+            box = Tiles.of(header).box(index)
+            model = cwic.open_model("cwic-s")
+            latents = model.decode_latents(coded, crc, box.height, box.width, header.level, index)
+            digest.update(latents.numpy().astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
+def golden_files(photograph: Image.Image) -> dict[str, bytes]:
+    """By name: one tile; and tiles with alpha and metadata, one of them plain."""
+    pixels = np.array(photograph.convert("RGB"))[100:300, 100:330]
+    pixels[128:, 128:] = np.random.default_rng(0).integers(0, 2, (72, 102, 1), np.uint8) * 255
+    tiled = Image.fromarray(pixels)
+    tiled.putalpha(Image.linear_gradient("L").resize(tiled.size))
+    metadata = cwic.Metadata(b"profile", b"MM\0*\0\0\0\x08\0\0", b"<x/>")
+    return {
+        "cwic_s": cwic.encode(photograph, quality=40, model="cwic-s", strip=True),
+        "cwic_s_tiled": cwic.encode(tiled, quality=60, model="cwic-s", tile=128, metadata=metadata),
+    }
 
 
 def main() -> None:
-    """Writes `cwic_s.cwic` and what it must decode to."""
-    with Image.open(PHOTOGRAPH) as image:
-        data = cwic.encode(image, quality=40, model="cwic-s")
-    (GOLDEN / "cwic_s.cwic").write_bytes(data)
-    cwic.decode(data).save(GOLDEN / "cwic_s.png")
-    (GOLDEN / "cwic_s.json").write_text(json.dumps({"latents": latents_hash(read_container(data))}) + "\n")
+    """Writes the files and what they must decode to."""
+    with Image.open(PHOTOGRAPH) as photograph:
+        files = golden_files(photograph)
+    for name, data in files.items():
+        (GOLDEN / f"{name}.cwic").write_bytes(data)
+        cwic.decode(data).save(GOLDEN / f"{name}.png")
+        (GOLDEN / f"{name}.json").write_text(json.dumps({"latents": latents_hash(read_container(data))}) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from cwic.entropy.tables import gaussian_tables
-from cwic.errors import ModelError
+from cwic.errors import FormatError, ModelError
 from cwic.latents.gaussian import scale_grid
 from cwic.latents.prior import features
+from cwic.models.config import CwicConfig
 from cwic.models.exported import ExportedModel, export
 from cwic.models.model import CwicModel
 
@@ -39,6 +42,24 @@ def test_analyse_is_the_trained_models_analysis(model: CwicModel, exported: Expo
         z_expected = model.prior.h_a(features(expected * gain, gain, dim=1), level)
     assert torch.equal(y, expected)
     torch.testing.assert_close(z, z_expected, rtol=0, atol=0.05)
+
+
+def test_a_tiles_number_is_in_its_checksum(exported: ExportedModel, picture: Tensor) -> None:
+    y = exported.analyse(picture, 500)
+    first, eighth = (exported.encode_latents(y, 500, tile) for tile in (0, 8))
+    assert first.data == eighth.data == exported.encode(picture, 500).data
+    assert torch.equal(exported.decode_latents(eighth.data, eighth.crc, 64, 128, 500, tile=8), eighth.decoded)
+    with pytest.raises(FormatError):
+        exported.decode_latents(eighth.data, eighth.crc, 64, 128, 500, tile=7)
+
+
+@pytest.mark.parametrize(
+    ("changed", "halo"),
+    [({}, 16), ({"analysis_blocks": 5}, 16), ({"analysis_blocks": 6}, 24), ({"synthesis_blocks": 7}, 24)],
+)
+def test_the_halo_is_what_the_transforms_reach(small: CwicConfig, changed: dict[str, int], halo: int) -> None:
+    # tests/tiling shows, with pixels, that 16 is enough and 8 is not.
+    assert ExportedModel(replace(small, **changed), gaussian_tables(scale_grid())).halo == halo
 
 
 def test_a_sink_takes_the_symbols_in_place_of_a_coder(exported: ExportedModel, picture: Tensor) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cwic.cli import batch
 from cwic.models.catalog import DEFAULT
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
 
 
 def _in_range(quality: float | None) -> float | None:
@@ -32,6 +37,17 @@ def _tile_side(side: int | None) -> int | None:
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     return side
+
+
+def _picture_of(source: str) -> Image.Image | NDArray[np.uint8]:
+    """The picture of a file or of stdin, mapped where that can be, else read. Raises as `open_image`."""
+    from cwic.image.files import open_image
+    from cwic.image.mapped import map_pixels
+
+    if source == batch.PIPE:
+        return open_image(batch.read(source))
+    mapped = map_pixels(source)
+    return open_image(source) if mapped is None else mapped
 
 
 def encode(
@@ -76,9 +92,8 @@ def encode(
 
         import cwic
         from cwic.container import Header
-        from cwic.image.files import open_image
 
-        image = open_image(batch.read(job.source) if job.source == batch.PIPE else job.source)
+        image = _picture_of(job.source)
         start = perf_counter()
         try:
             data = cwic.encode(

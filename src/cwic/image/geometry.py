@@ -1,4 +1,4 @@
-"""Padding to whole latents, and cropping back."""
+"""Padding to whole latents."""
 
 from __future__ import annotations
 
@@ -27,8 +27,3 @@ def pad_to(x: Tensor, height: int, width: int) -> Tensor:
     """
     H, W = x.shape[-2:]
     return F.pad(x, (0, width - W, 0, height - H), mode="replicate")
-
-
-def crop(x: Tensor, height: int, width: int) -> Tensor:
-    """Undo `pad`: the top left `[B, C, height, width]`."""
-    return x[..., :height, :width]

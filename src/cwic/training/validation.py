@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cwic.image.folder import picture_files, read_picture
-from cwic.image.geometry import crop, pad
+from cwic.image.geometry import pad
 from cwic.image.tensors import to_tensor
 from cwic.training.family import FAMILIES
 from cwic.training.loss import rate_distortion
@@ -48,7 +48,7 @@ def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) 
             level = torch.tensor([point.level], device=device)
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
                 output = model(*family.arguments(padded, level))
-            output = output._replace(x_hat=crop(output.x_hat, *x.shape[2:]).float().clamp(0, 1))
+            output = output._replace(x_hat=output.x_hat[:, :, : x.shape[2], : x.shape[3]].float().clamp(0, 1))
             rd = rate_distortion(output, x, family.lmbda(recipe, level))
             table[:, i] += [rd.bpp.item(), -10 * np.log10(rd.mse.item()), rd.cost.item()]
     bpp, psnr, cost = (table / len(files)).tolist()
@@ -67,5 +67,5 @@ def sample(model: nn.Module, recipe: Recipe, folder: Path, side: int = 256) -> T
         level = torch.tensor([point.level], device=x.device)
         with torch.autocast(x.device.type, dtype=torch.bfloat16):
             x_hat = model(*family.arguments(pad(x), level)).x_hat
-        shown.append(crop(x_hat, *x.shape[2:]).float().clamp(0, 1))
+        shown.append(x_hat[:, :, : x.shape[2], : x.shape[3]].float().clamp(0, 1))
     return torch.cat(shown)
