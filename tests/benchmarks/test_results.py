@@ -6,7 +6,7 @@ import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -64,6 +64,24 @@ def test_published_curves_name_their_source() -> None:
         assert summary["meta"]["source"], file.name
         assert summary["meta"]["url"].startswith("https://"), file.name
         assert len({len(values) for values in summary["results"].values()}) == 1, file.name
+
+
+def test_both_sets_are_measured_and_the_worst_code_counts(
+    results: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        commands.append(command)
+        return SimpleNamespace(returncode=3 if str(tmp_path / "kodak") in command else 0)
+
+    monkeypatch.setattr(results.subprocess, "run", run)
+    assert results.measure(tmp_path) == 3
+    assert [str(tmp_path / name) in command for name, command in zip(results.SETS, commands, strict=True)] == [
+        True,
+        True,
+    ]
+    assert all({"cwic-s", *PEERS} <= set(command) for command in commands)
 
 
 def test_a_block_is_replaced_and_nothing_else(results: ModuleType) -> None:
