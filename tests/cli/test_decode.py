@@ -84,3 +84,12 @@ def test_limits_are_lifted_for_trusted_files(run_cwic: Run, coded: Path, monkeyp
     assert run_cwic("decode", coded).code == 0
     assert run_cwic("decode", coded, "-f", "--no-limits").code == 0
     assert seen == [DEFAULT_LIMITS, NO_LIMITS]
+
+
+def test_exif_that_is_none_does_not_cost_the_picture(run_cwic: Run, coded: Path) -> None:
+    coded.write_bytes(cwic.encode(PHOTO, metadata=cwic.Metadata(exif=b"noise")))
+    answer = run_cwic("decode", coded)
+    assert answer.code == 0
+    assert answer.err.endswith("PNG cannot hold EXIF: left out\n")
+    with Image.open(coded.with_suffix(".png")) as image:
+        assert image.tobytes() == PHOTO.tobytes()

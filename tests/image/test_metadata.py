@@ -27,6 +27,8 @@ def test_chunks_and_back() -> None:
     assert Metadata.from_payloads({chunk.type: chunk.payload for chunk in chunks}) == KEPT
     assert Metadata().to_chunks() == []
     assert Metadata().info == {}
+    assert Metadata.from_info(KEPT.info) == KEPT
+    assert Metadata.from_info({}) == Metadata()
     assert KEPT.info == {"icc_profile": b"profile", "exif": b"Exif\0\0" + TIFF_HEAD, "xmp": b"<x:xmpmeta/>"}
 
 
@@ -61,6 +63,7 @@ def test_tiff_keeps_the_tags_that_describe() -> None:
 def test_formats_that_cannot_hold_it() -> None:
     assert save_options(KEPT, "BMP") == ({}, ["the ICC profile", "EXIF", "XMP"])
     assert save_options(Metadata(xmp=b"\xff"), "PNG") == ({}, ["XMP"])
+    assert save_options(Metadata(icc=b"profile", exif=b"noise"), "PNG") == ({"icc_profile": b"profile"}, ["EXIF"])
     assert save_options(Metadata(), "BMP") == ({}, [])
 
 

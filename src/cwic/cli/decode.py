@@ -88,9 +88,9 @@ def decode(
 
 def _save(image: Image.Image, target: str, format: str, *, force: bool) -> None:
     """Write a picture with its metadata, and say what its format cannot hold."""
-    from cwic.image.metadata import metadata_of, save_options
+    from cwic.image.metadata import Metadata, save_options
 
-    options, left_out = save_options(metadata_of(image), format)
+    options, left_out = save_options(Metadata.from_info(image.info), format)
     coded = BytesIO()
     try:
         image.save(coded, format=format, **options)

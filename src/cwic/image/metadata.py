@@ -56,6 +56,11 @@ class Metadata(NamedTuple):
         """What the chunks of a file hold, by their types."""
         return cls(*(payloads.get(type, b"") for type in (ICC, EXIF, XMP)))
 
+    @classmethod
+    def from_info(cls, info: Mapping[Any, Any]) -> Metadata:
+        """The inverse of `info`: what a decoded image carries, as it was in its file, be it valid or not."""
+        return cls(info.get("icc_profile", b""), info.get("exif", b"").removeprefix(EXIF_PREFIX), info.get("xmp", b""))
+
     @property
     def info(self) -> dict[str | tuple[int, int], bytes]:
         """As Pillow keeps it in `image.info`."""
@@ -119,8 +124,12 @@ def save_options(metadata: Metadata, format: str) -> tuple[dict[str, Any], list[
     given = {name: value for name, value in metadata._asdict().items() if value}
     if format not in _HOLDERS:
         return {}, [_NAMES[name] for name in given]
-    options: dict[str, Any] = {_OPTIONS[name]: value for name, value in given.items()}
     lost = []
+    if metadata.exif and not metadata.exif.startswith(_TIFF_STARTS):
+        lost.append(_NAMES["exif"])
+        del given["exif"]
+        metadata = metadata._replace(exif=b"")
+    options: dict[str, Any] = {_OPTIONS[name]: value for name, value in given.items()}
     if format == "JPEG" and metadata.exif:
         options["exif"] = EXIF_PREFIX + metadata.exif
     if format == "PNG" and metadata.xmp:

@@ -21,8 +21,9 @@ from cwic.latents.prior import lmbda_of
 from cwic.models.families import CodingModel
 
 HARSH = 1500.0
-"""Mean squared difference of neighbouring samples from which a tile is tried. Kodak has 86 to 782."""
+"""Mean squared difference of neighbouring samples from which a tile is tried. Kodak has 75 to 752."""
 MAX_SHIFT = 7
+_SPARSE = 4
 
 
 class Discard:
@@ -89,12 +90,11 @@ def _best_shift(lmbda: float) -> int:
 
 
 def _harshness(pixels: NDArray[np.uint8]) -> float:
-    """The mean squared difference of samples that are neighbours in a row or in a column."""
-    total, count = 0, 1
-    for first, second in ((pixels[1:], pixels[:-1]), (pixels[:, 1:], pixels[:, :-1])):
-        total += squared_error(first, second)
-        count += first.size
-    return total / count
+    """The mean squared difference of samples that are neighbours in a row or in a column, over every fourth row."""
+    rows, below = pixels[::_SPARSE], pixels[1::_SPARSE]
+    pairs = ((rows[: len(below)], below), (rows[:, 1:], rows[:, :-1]))
+    count = sum(first.size for first, _ in pairs)
+    return sum(squared_error(first, second) for first, second in pairs) / max(count, 1)
 
 
 def _loss(lmbda: float, x: NDArray[np.uint8], x_hat: NDArray[np.uint8], size: int) -> float:
