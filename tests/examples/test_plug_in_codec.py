@@ -13,15 +13,12 @@ def plug_in_codec(load_example: Callable[[str], ModuleType]) -> ModuleType:
     return load_example("plug_in_codec")
 
 
-def test_both_codecs_learn(
-    plug_in_codec: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(plug_in_codec, "STEPS", 4)
+def test_both_codecs_learn(plug_in_codec: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     plug_in_codec.main()
     found = re.findall(r"^(\w+) .* ([\d.]+) -> ([\d.]+)$", capsys.readouterr().out, re.MULTILINE)
     assert [name for name, _, _ in found] == ["plain", "plugged_in"]
     for _, first, last in found:
-        assert float(last) < float(first)
+        assert float(last) < 0.8 * float(first)
 
 
 def test_every_parameter_of_the_modules_learns(plug_in_codec: ModuleType) -> None:
