@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwic.latents.context_serial import CONTEXT, NoContext, SerialContext, entropy_parameter_widths, seen_taps
@@ -26,6 +27,8 @@ from cwic.latents.fixed_point_wide import (
 from cwic.latents.gaussian import scale_grid
 from cwic.latents.order import waves
 
+ROWS = 8
+"""Waves are worked on as multiples of this many positions."""
 FIRST_INDEX = 1
 """Every symbol of y is coded, as published: the index that means a certain zero is left out."""
 
@@ -133,17 +136,22 @@ class ExactSerialPrior(nn.Module):
         first_matrix, context_matrix = first.matrix(), self.context.matrix()
         matrices = [layer.matrix() for layer in others]
         _, w, width = hyper.shape
-        from_hyper = hyper.flatten(0, 1) @ first_matrix[:width]
+        from_hyper = F.linear(hyper.flatten(0, 1), first_matrix[:, :width])
+        from_context = first_matrix[:, width:].contiguous()
         stride = w + CONTEXT - 1
         taps = torch.tensor([row * stride + column for row, column in seen_taps()], device=hyper.device)
 
         def predict(known: Tensor, _: Tensor, positions: Tensor) -> tuple[Tensor, ...]:
             corner = positions // w * stride + positions % w
             seen = known.flatten(0, 1)[corner[:, None] + taps].flatten(1)
-            context = self.context.finish(seen @ context_matrix)  # type: ignore[union-attr]
-            x = first.finish(from_hyper[positions] + context @ first_matrix[width:])
+            # Small products of other heights take up to half as long again.
+            seen = F.pad(seen, (0, 0, 0, -len(seen) % ROWS))
+            context = self.context.finish(F.linear(seen, context_matrix))  # type: ignore[union-attr]
+            x = F.linear(context, from_context)
+            x[: len(positions)] += from_hyper[positions]
+            x = first.finish(x)
             for layer, matrix in zip(others, matrices, strict=True):
-                x = layer.finish(leaky_relu(x) @ matrix)
-            return x.chunk(2, dim=-1)
+                x = layer.finish(F.linear(leaky_relu(x), matrix))
+            return x[: len(positions)].chunk(2, dim=-1)
 
         return predict

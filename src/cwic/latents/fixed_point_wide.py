@@ -83,8 +83,8 @@ class WideLayer(nn.Module):
         return powers.to(self.shift.device)[self.shift.long()]
 
     def matrix(self) -> Tensor:
-        """The weights for `rows @ matrix`: float64 `[taps * C_in, C_out]`."""
-        return self.weight.flatten(1).t().double().contiguous()
+        """The weights for `F.linear(rows, matrix)`: float64 `[C_out, taps * C_in]`."""
+        return self.weight.flatten(1).double()
 
     def finish(self, total: Tensor) -> Tensor:
         """Numbers from sums of products `[..., C_out]`."""
@@ -92,7 +92,7 @@ class WideLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """A linear map of the channels of `x` `[..., C_in]`."""
-        return self.finish(x @ self.matrix())
+        return self.finish(F.linear(x, self.matrix()))
 
 
 class WideConv3x3(WideLayer):

@@ -30,7 +30,7 @@ class DenseBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         features = x
         for i in range(1, 5):
-            grown = F.leaky_relu(self.get_submodule(f"conv{i}")(features), 0.2)
+            grown = F.leaky_relu_(self.get_submodule(f"conv{i}")(features), 0.2)
             features = torch.cat([features, grown], dim=1)
         return cast(Tensor, self.get_submodule("conv5")(features))
 

@@ -31,7 +31,7 @@ class GDN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         beta, gamma = _effective(self.beta, BETA_MIN), _effective(self.gamma, 0.0)
         norm = F.conv2d(x.square(), gamma[:, :, None, None], beta)
-        return x * (norm.sqrt() if self.inverse else norm.rsqrt())
+        return x * (norm.sqrt_() if self.inverse else norm.rsqrt_())
 
 
 def _effective(stored: Tensor, minimum: float) -> Tensor:
