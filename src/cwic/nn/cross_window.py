@@ -84,7 +84,7 @@ class CrossWindowAttention(nn.Module):
         index = relative_position_index(self.window, table.device)
         bias = table[index.flatten()].view(tokens, tokens, self.heads).permute(2, 0, 1)
         logits = q @ self._split(k).transpose(2, 3)
-        logits = logits.view(-1, mask.shape[0], self.heads, tokens, tokens) + (bias + mask[:, None])
+        logits = logits.view(-1, mask.shape[0], self.heads, tokens, tokens).add_(bias).add_(mask[:, None])
         weights = logits.softmax(dim=-1).view(-1, self.heads, tokens, tokens).to(v.dtype)
         return (weights @ self._split(v)).transpose(1, 2).reshape(q.shape[0], tokens, -1)
 
