@@ -89,7 +89,7 @@ def run_cwic(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixtur
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small() -> CwicConfig:
     """The shape of a model with every part, and small."""
     return CwicConfig(

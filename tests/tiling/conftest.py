@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,20 +15,8 @@ from cwic.models.model import CwicModel
 
 
 @pytest.fixture(scope="package")
-def config() -> CwicConfig:
-    return CwicConfig(
-        M=16,
-        analysis_blocks=2,
-        synthesis_blocks=3,
-        feature_width=8,
-        feature_growth=4,
-        attention_dim=16,
-        attention_heads=2,
-        hyper_channels=8,
-        hyper_width=16,
-        context_width=16,
-        context_blocks=1,
-    )
+def config(small: CwicConfig) -> CwicConfig:
+    return replace(small, analysis_blocks=2, synthesis_blocks=3)
 
 
 @pytest.fixture(scope="package")
