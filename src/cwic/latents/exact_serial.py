@@ -43,6 +43,10 @@ class Wave(NamedTuple):
     mean: Tensor
 
 
+Predict = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+"""From the map of known values and the positions of a wave to its scales and means, `[P, M]` each."""
+
+
 class ExactSerialPrior(nn.Module):
     """The integer networks of a model of the published family, with its context or without. Buffers only."""
 
@@ -103,19 +107,19 @@ class ExactSerialPrior(nn.Module):
         """
         hyper = self._hyper(z_symbols[0])
         h, w = hyper.shape[:2]
-        predict = self._single if self.context is None else self._serial(hyper)
+        predict = self._without_context(hyper) if self.context is None else self._with_context(hyper, self.context)
         order = [torch.arange(h * w)] if self.context is None else waves(h, w)
         # Two rows above, two columns at each side: what the context sees outside the picture is zero.
         known = hyper.new_zeros(h + CONTEXT // 2, w + CONTEXT - 1, self.N)
         inside = known[CONTEXT // 2 :, CONTEXT // 2 : CONTEXT // 2 + w]
         values = torch.zeros(h * w, self.N, dtype=torch.int64, device=hyper.device)
         for positions in (p.to(hyper.device) for p in order):
-            scale, mean = predict(known, hyper, positions)
+            scale, mean = predict(known, positions)
             indexes = torch.bucketize(scale.int(), self.scale_bounds).clamp_min(FIRST_INDEX).to(torch.uint8)
             symbols = code(Wave(positions, indexes, mean))
-            values[positions] = (symbols.long() << FRACTION_BITS) + mean.long()
-            rows, columns = positions // w, positions % w
-            inside[rows, columns] = values[positions].double().clamp_(-NUMBER_MAX, NUMBER_MAX)
+            decoded = (symbols.long() << FRACTION_BITS) + mean.long()
+            values[positions] = decoded
+            inside[positions // w, positions % w] = decoded.double().clamp_(-NUMBER_MAX, NUMBER_MAX)
         return values.view(1, h, w, self.N)
 
     def _hyper(self, z_symbols: Tensor) -> Tensor:
@@ -125,15 +129,13 @@ class ExactSerialPrior(nn.Module):
             x = leaky_relu(layer(x))
         return cast(Tensor, self.h_s[-1](x))
 
-    def _single(self, known: Tensor, hyper: Tensor, positions: Tensor) -> tuple[Tensor, ...]:
-        """Scales and means without a context, `[P, N]` each."""
-        return hyper.flatten(0, 1)[positions].chunk(2, dim=-1)
+    def _without_context(self, hyper: Tensor) -> Predict:
+        return lambda _, positions: hyper.flatten(0, 1)[positions].chunk(2, dim=-1)
 
-    def _serial(self, hyper: Tensor) -> Callable[[Tensor, Tensor, Tensor], tuple[Tensor, ...]]:
-        """Scales and means with it. All that does not depend on the wave is done here, once."""
-        assert self.context is not None
+    def _with_context(self, hyper: Tensor, context: WideLayer) -> Predict:
+        """All that does not depend on the wave is done here, once."""
         first, *others = (cast(WideLayer, layer) for layer in self.entropy_parameters)
-        first_matrix, context_matrix = first.matrix(), self.context.matrix()
+        first_matrix, context_matrix = first.matrix(), context.matrix()
         matrices = [layer.matrix() for layer in others]
         _, w, width = hyper.shape
         from_hyper = F.linear(hyper.flatten(0, 1), first_matrix[:, :width])
@@ -141,13 +143,12 @@ class ExactSerialPrior(nn.Module):
         stride = w + CONTEXT - 1
         taps = torch.tensor([row * stride + column for row, column in seen_taps()], device=hyper.device)
 
-        def predict(known: Tensor, _: Tensor, positions: Tensor) -> tuple[Tensor, ...]:
+        def predict(known: Tensor, positions: Tensor) -> tuple[Tensor, ...]:
             corner = positions // w * stride + positions % w
             seen = known.flatten(0, 1)[corner[:, None] + taps].flatten(1)
             # Small products of other heights take up to half as long again.
             seen = F.pad(seen, (0, 0, 0, -len(seen) % ROWS))
-            context = self.context.finish(F.linear(seen, context_matrix))  # type: ignore[union-attr]
-            x = F.linear(context, from_context)
+            x = F.linear(context.finish(F.linear(seen, context_matrix)), from_context)
             x[: len(positions)] += from_hyper[positions]
             x = first.finish(x)
             for layer, matrix in zip(others, matrices, strict=True):
