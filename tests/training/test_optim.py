@@ -47,7 +47,8 @@ def test_each_kind_of_parameter_goes_to_its_optimiser(model: CwicModel, recipe: 
         torch.testing.assert_close(
             moved[name].abs(), torch.full_like(moved[name], recipe.adam_lr), rtol=0.02, atol=1e-6
         )
-    for name in ("g_a.block_transform.weight", "g_a.haar.weight", "g_s.haar.weight", "g_s.block_transform.weight"):
+    for name in ("g_a.block_transform.weight", "g_a.haar.weight", "g_s.haar.weight", "g_s.block_transform.weight",
+                 "g_a.attention.cwam.conv_b.2.weight", "g_s.attention.cwam.conv_b.2.bias"):  # fmt: skip
         torch.testing.assert_close(
             moved[name].abs(), torch.full_like(moved[name], recipe.linear_lr), rtol=0.02, atol=2e-7
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -38,6 +40,11 @@ class ResidualAttention(nn.Module):
         super().__init__()
         self.conv_a = nn.Sequential(*(ResidualUnit(dim, activation) for _ in range(units)))
         self.conv_b = nn.Sequential(*(ResidualUnit(dim, activation) for _ in range(units)), nn.Conv2d(dim, dim, 1))
+
+    @property
+    def gate(self) -> nn.Conv2d:
+        """The convolution that the sigmoid follows: once it is far below zero, nothing learns here any more."""
+        return cast(nn.Conv2d, self.conv_b[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv_a(x) * torch.sigmoid(self.conv_b(x))

@@ -1,7 +1,8 @@
-"""The optimisers: Muon or another for matrices, AdamW for the rest, a far slower AdamW for the orthonormal maps.
+"""The optimisers: Muon or another for matrices, AdamW for the rest, a far slower AdamW for what breaks at full speed.
 
-At full speed the orthonormal maps break in the first minutes (the picture they carry drifts away from the
-decoder's); 50 to 250 times slower they improve all the way. See docs/training.md.
+That is the orthonormal maps, whose picture drifts away from the decoder's in the first minutes, and the convolutions
+under the attention's sigmoids, which shut while there is nothing behind them yet, and never open again. 50 to 250
+times slower they improve all the way. See docs/training.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from cwic.errors import InputError
 from cwic.extras import require
 from cwic.latents.factorized import EntropyBottleneck
 from cwic.latents.fixed_point import Depthwise, PhasePointwise
+from cwic.nn.residual_attention import ResidualAttention
 from cwic.training.muon import Muon
 from cwic.training.recipe import Recipe
 from cwic.transforms.analysis import LinearMap
@@ -36,7 +38,7 @@ class Sorted(NamedTuple):
 
     matrices: list[Matrix]
     vectors: list[nn.Parameter]
-    maps: list[nn.Parameter]
+    slow: list[nn.Parameter]
     quantiles: list[nn.Parameter]
 
 
@@ -47,8 +49,8 @@ class Optimisers:
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
-        self._matrices, vectors, maps, self.quantiles = sort_parameters(model)
-        self.parameters = [*dict.fromkeys(matrix.parameter for matrix in self._matrices), *vectors, *maps]
+        self._matrices, vectors, slow, self.quantiles = sort_parameters(model)
+        self.parameters = [*dict.fromkeys(matrix.parameter for matrix in self._matrices), *vectors, *slow]
         views = [matrix.view for matrix in self._matrices]
         # One kernel for all parameters where the device has one.
         adam: dict[str, Any] = {"betas": (0.9, 0.99), "weight_decay": 0.0, "fused": self.parameters[0].is_cuda}
@@ -57,8 +59,8 @@ class Optimisers:
             self._optimisers.append(_of_matrices(views, recipe, adam))
         if vectors:
             self._optimisers.append(torch.optim.AdamW(vectors, lr=recipe.adam_lr, **adam))
-        if maps:
-            self._optimisers.append(torch.optim.AdamW(maps, lr=recipe.linear_lr, **adam))
+        if slow:
+            self._optimisers.append(torch.optim.AdamW(slow, lr=recipe.linear_lr, **adam))
         self._scaled = list(self._optimisers)
         if self.quantiles:
             self._optimisers.append(torch.optim.Adam(self.quantiles, lr=QUANTILE_LR))
@@ -126,13 +128,14 @@ def _of_matrices(views: list[nn.Parameter], recipe: Recipe, adam: dict[str, Any]
 def sort_parameters(model: nn.Module) -> Sorted:
     """The parameters of `model` that learn, each once."""
     found = Sorted([], [], [], [])
+    gates = {module.gate for module in model.modules() if isinstance(module, ResidualAttention)}
     for owner in model.modules():
         for name, parameter in owner.named_parameters(recurse=False):
             values = parameter.detach()
             if not parameter.requires_grad:
                 continue
-            if isinstance(owner, LinearMap):
-                found.maps.append(parameter)
+            if isinstance(owner, LinearMap) or owner in gates:
+                found.slow.append(parameter)
             elif isinstance(owner, EntropyBottleneck):
                 found.quantiles.append(parameter)
             elif name != "weight" or isinstance(owner, Depthwise) or getattr(owner, "groups", 1) > 1:
