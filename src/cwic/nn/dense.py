@@ -31,7 +31,8 @@ class DenseBlock(nn.Module):
         features = x
         for i in range(1, 5):
             grown = F.leaky_relu_(self.get_submodule(f"conv{i}")(features), 0.2)
-            features = torch.cat([features, grown], dim=1)
+            # Under autocast a single-precision input would make all of it single again, to be halved at each step.
+            features = torch.cat([features.to(grown.dtype), grown], dim=1)
         return cast(Tensor, self.get_submodule("conv5")(features))
 
 
