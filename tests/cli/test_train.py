@@ -72,9 +72,12 @@ def test_training_writes_a_checkpoint_and_names_it(
         2,
         "--export",
         "w.safetensors",
+        "--tune",
+        "ms-ssim",
     )
     answer = run_cwic("train", recipe, *arguments)
     assert answer.code == 0
+    assert (seen["recipe"].tune, seen["recipe"].name) == ("ms-ssim", "cwic-s-ms-ssim")
     assert seen["recipe"].batch == 3
     assert (seen["data"], seen["budget"], seen["devices"]) == (tmp_path, 120, 2)
     assert all(word in answer.out.decode() for word in ("final.ckpt", "w.safetensors", "0badc0de"))

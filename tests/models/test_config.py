@@ -26,6 +26,7 @@ def test_the_attention_heads_divide_the_channels(N: int) -> None:
         Cwam2024Config(N)
 
 
-def test_attention_is_one_of_three() -> None:
+@pytest.mark.parametrize("kind", [CwicConfig, Cwam2024Config])
+def test_attention_is_one_of_three(kind: type[CwicConfig | Cwam2024Config]) -> None:
     with pytest.raises(ValueError, match="cross-window, window, none, not 'both'"):
-        Cwam2024Config(attention="both")  # type: ignore[arg-type]
+        kind(attention="both")  # type: ignore[arg-type]

@@ -20,6 +20,12 @@ def test_a_card_says_what_it_is_how_it_was_made_and_what_it_does(paper_recipe: R
 
 def test_a_card_of_a_bare_state_has_no_run(recipe: Recipe, tmp_path: Path) -> None:
     card = model_card(recipe, "0badc0de", tmp_path / "state.safetensors", {}, None)
-    assert "200**(quality / 100)" in card
+    assert "| trained for | `lmbda * 255**2 * MSE + bpp`, `lmbda = 0.0009 * 200**(quality / 100)`" in card
     assert "Validation" not in card
     assert "| run |" not in card
+
+
+def test_the_card_of_a_tuned_model_says_for_what(tmp_path: Path) -> None:
+    card = model_card(Recipe().tuned("ms-ssim"), "0badc0de", tmp_path / "state.safetensors", {}, None)
+    assert "# cwic-s-ms-ssim" in card
+    assert "| trained for | `lmbda * (1 - MS-SSIM) + bpp`, `lmbda = 1.125 * 200**(quality / 100)`" in card

@@ -48,6 +48,7 @@ def test_models_of_every_rate_draw_every_level() -> None:
     levels = FAMILIES["cwic"].draw(5000, torch.device("cpu"))
     assert (levels.min(), levels.max()) == (0, 1000)
     assert torch.equal(FAMILIES["cwic"].lmbda(Recipe(), levels), lmbda_of(levels))
+    assert torch.equal(FAMILIES["cwic"].lmbda(Recipe(tune="ms-ssim"), levels), 1250 * lmbda_of(levels))
 
 
 def test_only_the_paper_has_an_auxiliary_loss(recipe: Recipe, paper_recipe: Recipe) -> None:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from cwic.errors import InputError
+from cwic.evaluation.metrics import ms_ssim
 from cwic.models.model import ModelOutput
 from cwic.training.loss import rate_distortion
 
@@ -29,3 +32,23 @@ def test_gradients_flow_from_the_loss_to_picture_and_bits() -> None:
     rate_distortion(ModelOutput(*leaves), torch.zeros(1, 3, 4, 4), torch.tensor([0.013])).loss.backward()
     assert all(leaf.grad.abs().min() > 0 for leaf in leaves)
     assert leaves[1].grad.item() == pytest.approx(1 / 16)
+
+
+def test_tuned_for_ms_ssim_the_distortion_is_what_the_bench_measures() -> None:
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (2, 170, 180, 3), dtype=np.uint8)
+    x_hat = (x // np.array([24, 96])[:, None, None, None] * np.array([24, 96])[:, None, None, None]).astype(np.uint8)
+    first, second = (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 for pixels in (x, x_hat))
+    lmbda, bits = torch.tensor([8.7, 31.7]), torch.zeros(2)
+    result = rate_distortion(ModelOutput(second, bits, bits), first, lmbda, tune="ms-ssim")
+    expected = torch.tensor([1 - ms_ssim(a, b) for a, b in zip(x, x_hat, strict=True)])
+    assert expected[1] > 5 * expected[0] > 0
+    torch.testing.assert_close(result.cost, lmbda * expected, rtol=1e-3, atol=1e-5)
+
+
+def test_pictures_too_small_for_ms_ssim_are_refused() -> None:
+    bits = torch.zeros(1)
+    with pytest.raises(InputError, match="at least 161 pixels, not 128"):
+        rate_distortion(
+            ModelOutput(torch.zeros(1, 3, 128, 192), bits, bits), torch.zeros(1, 3, 128, 192), bits, tune="ms-ssim"
+        )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -57,3 +59,25 @@ def test_the_attention_branch_starts_close_to_the_identity(small: CwicConfig) ->
     y = torch.randn(1, 320, 8, 8)
     change = AttentionBranch(small)(y) - y
     assert 0 < change.std() < 0.05
+
+
+@torch.no_grad()
+def test_the_ablations_leave_out_what_they_say(analysis: Analysis, small: CwicConfig, pictures: Tensor) -> None:
+    full = analysis.state_dict()
+    shapes = {
+        "cross": replace(small, attention="window"),
+        "attention.": replace(small, attention="none"),
+        "feature_encoding.": replace(small, feature_encoding=False),
+    }
+    missing = {}
+    for name, shape in shapes.items():
+        ablation = Analysis(shape)
+        assert set(ablation.state_dict()) < set(full)
+        missing[name] = set(full) - set(ablation.state_dict())
+        ablation.load_state_dict({key: full[key] for key in ablation.state_dict()})
+        assert ablation(pictures, LEVEL).shape == (2, 320, 8, 12)
+    parts = ("kv", "merge1", "merge2", "relative_position_bias_table_y")
+    inside = "attention.cwam.conv_b.0."
+    assert {key.removeprefix(inside).split(".")[0] for key in missing["cross"]} == set(parts)
+    for part in ("attention.", "feature_encoding."):
+        assert missing[part] == {key for key in full if key.startswith(part)}

@@ -22,6 +22,13 @@ class Device(str, Enum):
     cuda = "cuda"
 
 
+class Tune(str, Enum):
+    """What pictures are compared by."""
+
+    psnr = "psnr"
+    ms_ssim = "ms-ssim"
+
+
 _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
@@ -49,6 +56,9 @@ def train(
             "--resume", help="Folder of an interrupted run, or a checkpoint to start from.", show_default=False
         ),
     ] = None,
+    tune: Annotated[
+        Tune | None, typer.Option("--tune", help="What pictures are compared by, if not as in the recipe.")
+    ] = None,
     device: Annotated[Device, typer.Option("--device", help="What to train on.")] = Device.auto,
     processes: Annotated[int, typer.Option("--processes", help="One a processor core or GPU.", min=1)] = 1,
     export: Annotated[
@@ -59,7 +69,10 @@ def train(
         typer.Option("--state", help="Compact undecayed state to write, for a later --resume.", show_default=False),
     ] = None,
 ) -> None:
-    """Train a model for a given time. The loss is lmbda * 255**2 * MSE + bpp."""
+    """Train a model for a given time.
+
+    The loss is lmbda * 255**2 * MSE + bpp, or lmbda * (1 - MS-SSIM) + bpp.
+    """
     budget = seconds_of(time_budget)
     folder = run or (resume if resume is not None and resume.is_dir() else Path("run"))
 
@@ -73,6 +86,8 @@ def train(
         from cwic.training.recipe import load_recipe
 
         loaded = load_recipe(recipe)
+        if tune is not None:
+            loaded = loaded.tuned(tune.value)
         outcome = train_model(
             loaded,
             data,

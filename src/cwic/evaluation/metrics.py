@@ -11,10 +11,8 @@ from PIL import Image
 
 from cwic.extras import require
 from cwic.image import fidelity
-from cwic.image.fidelity import PEAK
+from cwic.image.fidelity import MS_SSIM_MIN_SIDE, PEAK
 
-# Five scales, each half the last, and a window of 11 pixels that must fit into the smallest.
-MS_SSIM_MIN_SIDE = 161
 # Six scales, the smallest of at least 8 pixels.
 SSIMULACRA2_MIN_SIDE = 256
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 PEAK = 255
+MS_SSIM_MIN_SIDE = 161
+"""Of a side, in pixels: MS-SSIM has five scales, each half the last, and its 11-pixel window fits into the smallest."""
 _ROWS = 256
 """Compared at a time: differences take eight times the memory of the samples."""
 

@@ -9,6 +9,11 @@ Attention = Literal["cross-window", "window", "none"]
 Context = Literal["serial", "none"]
 
 
+def _check_attention(attention: str) -> None:
+    if attention not in get_args(Attention):
+        raise ValueError(f"attention is one of {', '.join(get_args(Attention))}, not {attention!r}")
+
+
 @dataclass(frozen=True)
 class CwicConfig:
     """Widths and depths of a `cwic` model. Defaults are those of `cwic-s`."""
@@ -25,6 +30,10 @@ class CwicConfig:
     synthesis_blocks: int = 3
     feature_width: int = 16
     feature_growth: int = 16
+    feature_encoding: bool = True
+    """Whether g_a has the dense-block module on the planes."""
+    attention: Attention = "cross-window"
+    """What is at the head of each CWAM's gate; `window` attends to the window alone, `none` leaves the branches out."""
     attention_dim: int = 192
     """Channels of the branch at 1/16 that carries the cross-window attention module."""
     attention_heads: int = 6
@@ -41,6 +50,7 @@ class CwicConfig:
             raise ValueError(f"M must be a multiple of the 4 channel groups, not {self.M}")
         if self.trunk != 192:
             raise ValueError(f"the trunk has the 192 planes of the unshuffled picture, not {self.trunk}")
+        _check_attention(self.attention)
 
 
 @dataclass(frozen=True)
@@ -68,8 +78,7 @@ class Cwam2024Config:
     def __post_init__(self) -> None:
         if self.N < 8 or self.N % 8:
             raise ValueError(f"N must be a multiple of the 8 attention heads, not {self.N}")
-        if self.attention not in get_args(Attention):
-            raise ValueError(f"attention is one of {', '.join(get_args(Attention))}, not {self.attention!r}")
+        _check_attention(self.attention)
         if self.context not in get_args(Context):
             raise ValueError(f"context is one of {', '.join(get_args(Context))}, not {self.context!r}")
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cwic.models.cost import parts
+from cwic.training.family import MS_SSIM_LMBDA
+from cwic.training.loss import MS_SSIM
 from cwic.training.recipe import Recipe
 from cwic.training.run_record import RECORD
 from cwic.training.validation import Validation
@@ -21,7 +23,8 @@ def model_card(
     validation: Validation | None,
 ) -> str:
     """The card of a model exported from `checkpoint`; its run's record is looked for beside that."""
-    lmbda = f"lmbda = {recipe.lmbda:g}" if recipe.lmbda else "lmbda = 0.0009 * 200**(quality / 100)"
+    base = 0.0009 * MS_SSIM_LMBDA if recipe.tune == MS_SSIM else 0.0009
+    lmbda = f"lmbda = {recipe.lmbda:g}" if recipe.lmbda else f"lmbda = {base:g} * 200**(quality / 100)"
     total = parts(recipe.model)[-1]
     lines = [
         f"# {recipe.name}",
@@ -32,7 +35,7 @@ def model_card(
         f"| parameters | {total.parameters:,} |",
         f"| cost | {total.mac_per_pixel / 1000:.1f} kMAC per pixel, encoder and decoder together |",
         f"| model id | `{model_id}` |",
-        f"| trained for | `lmbda * 255**2 * MSE + bpp`, `{lmbda}`, MSE on [0, 1] |",
+        f"| trained for | `{recipe.loss}`, `{lmbda}`, of values in [0, 1] |",
     ]
     if progress:
         lines.append(f"| run | {progress['step']:,} steps, {progress['elapsed'] / 3600:.2f} hours |")

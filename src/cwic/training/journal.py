@@ -19,7 +19,7 @@ BOARD = "tensorboard"
 
 
 class Metrics(NamedTuple):
-    """Means over the steps since the last report. `J` is `lmbda 255^2 MSE + bpp`, `mse` on [0, 1] values.
+    """Means over the steps since the last report. `J` is the recipe's loss, not balanced, `mse` on [0, 1] values.
 
     `skipped` counts the steps of the whole run whose gradients were not finite.
     """

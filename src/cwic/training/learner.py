@@ -101,7 +101,8 @@ class Learner:
         with self._fabric.no_backward_sync(self._forward, enabled=not last):
             level = self._family.draw(len(x), x.device)
             output = self._forward(*self._family.arguments(x, level))
-            cost = rate_distortion(output, x, self._family.lmbda(recipe, level), recipe.rate_balance)
+            lmbda = self._family.lmbda(recipe, level)
+            cost = rate_distortion(output, x, lmbda, recipe.rate_balance, recipe.tune)
             self._fabric.backward(cost.loss / recipe.accumulate)
         return cost
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import sys
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from cwic.errors import InputError
+from cwic.image.fidelity import MS_SSIM_MIN_SIDE
 from cwic.models.config import CONFIGS, CwicConfig, ModelConfig
+from cwic.training.loss import MS_SSIM, PSNR, TUNES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,8 +28,12 @@ class Recipe:
     name: str = "cwic-s"
     family: str = "cwic"
     model: ModelConfig = field(default_factory=CwicConfig)
+    tune: str = PSNR
+    """What pictures are compared by: psnr, where the loss is `lmbda * 255**2 * MSE + bpp`, or ms-ssim, where it is
+    `lmbda * (1 - MS-SSIM) + bpp`.
+    """
     lmbda: float = 0.0
-    """Of a model of one rate, in the loss `lmbda * 255**2 * MSE + bpp`; 0 for models of every rate."""
+    """Of a model of one rate; 0 for models of every rate."""
     seed: int = 1
     steps: int = 0
     """Length of the run in steps; 0: as long as the time budget, and the decay goes by time."""
@@ -63,6 +69,10 @@ class Recipe:
             raise InputError(f"crop must be a multiple of 64, not {self.crop}")
         if self.optimiser not in OPTIMISERS:
             raise InputError(f"unknown optimiser {self.optimiser!r}; there are: {', '.join(OPTIMISERS)}")
+        if self.tune not in TUNES:
+            raise InputError(f"unknown tune {self.tune!r}; there are: {', '.join(TUNES)}")
+        if self.tune == MS_SSIM and self.crop < MS_SSIM_MIN_SIDE:
+            raise InputError(f"crop must be at least {MS_SSIM_MIN_SIDE} for ms-ssim, not {self.crop}")
         if self.downscale < 1:
             raise InputError(f"downscale must be at least 1, not {self.downscale}")
         one_rate = not CONFIGS[self.family].variable_rate
@@ -70,6 +80,16 @@ class Recipe:
             raise InputError(f"a model of family {self.family} needs a lmbda above 0, and has no hard_rounding")
         if not one_rate and self.lmbda:
             raise InputError(f"a model of family {self.family} learns every rate: leave lmbda out")
+
+    @property
+    def loss(self) -> str:
+        """The loss as it is written."""
+        distortion = "(1 - MS-SSIM)" if self.tune == MS_SSIM else "255**2 * MSE"
+        return f"lmbda * {distortion} + bpp"
+
+    def tuned(self, tune: str) -> Recipe:
+        """The same recipe for another `tune`, and a model of another name."""
+        return self if tune == self.tune else replace(self, tune=tune, name=f"{self.name}-{tune}")
 
 
 _ACCEPTED = {

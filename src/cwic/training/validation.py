@@ -34,7 +34,7 @@ class Validation(NamedTuple):
 def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) -> Validation:
     """Validates `model` (in evaluation mode) on every picture under `folder`, by default in half precision.
 
-    `cost` is the loss `lmbda 255^2 MSE + bpp`; PSNR is that of x_hat clamped but not rounded to 8 bits.
+    `cost` is the recipe's loss; PSNR is that of x_hat clamped but not rounded to 8 bits.
     """
     family = FAMILIES[recipe.family]
     points = family.points(recipe)
@@ -49,7 +49,7 @@ def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) 
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
                 output = model(*family.arguments(padded, level))
             output = output._replace(x_hat=output.x_hat[:, :, : x.shape[2], : x.shape[3]].float().clamp(0, 1))
-            rd = rate_distortion(output, x, family.lmbda(recipe, level))
+            rd = rate_distortion(output, x, family.lmbda(recipe, level), tune=recipe.tune)
             table[:, i] += [rd.bpp.item(), -10 * np.log10(rd.mse.item()), rd.cost.item()]
     bpp, psnr, cost = (table / len(files)).tolist()
     return Validation([point.label for point in points], bpp, psnr, cost)

@@ -34,11 +34,19 @@ class AttentionBranch(nn.Module):
         super().__init__()
         dim, window = config.attention_dim, config.attention_window
         self.enter = nn.Conv2d(config.M, dim, 1)
-        self.cwam = CrossWindowAttentionModule(dim, window, window // 2, config.attention_heads, config.attention_units)
+        cross = config.attention == "cross-window"
+        self.cwam = CrossWindowAttentionModule(
+            dim, window, window // 2, config.attention_heads, config.attention_units, cross
+        )
         self.leave = start_near_zero(nn.Conv2d(dim, config.M, 1))
 
     def forward(self, y: Tensor) -> Tensor:
         return y + self.leave(self.cwam(self.enter(y)))
+
+
+def attention_branch(config: CwicConfig) -> nn.Module:
+    """The attention branch, or, in the ablation without it, the identity in its place."""
+    return nn.Identity() if config.attention == "none" else AttentionBranch(config)
 
 
 class Analysis(nn.Module):
@@ -61,10 +69,11 @@ class Analysis(nn.Module):
         self.register_buffer("y_scale", torch.ones(config.M))
         self.register_buffer("selected", torch.arange(config.M))
         self.block_transform = LinearMap(block_transform())
-        self.feature_encoding = FeatureEncoding(config.trunk, config.feature_width, config.feature_growth)
+        encoding = FeatureEncoding(config.trunk, config.feature_width, config.feature_growth)
+        self.feature_encoding = encoding if config.feature_encoding else nn.Identity()
         self.blocks = nn.ModuleList(DepthConvBlock(config.trunk) for _ in range(config.analysis_blocks))
         self.haar = LinearMap(haar(config.trunk)[: config.M])
-        self.attention = AttentionBranch(config)
+        self.attention = attention_branch(config)
 
     def planes(self, x: Tensor) -> Tensor:
         """The block transform of `x`, before any scaling: `[B, 192, H/8, W/8]`."""

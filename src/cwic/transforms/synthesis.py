@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from cwic.models.config import CwicConfig
 from cwic.nn import DepthConvBlock
-from cwic.transforms.analysis import Analysis, AttentionBranch, LinearMap
+from cwic.transforms.analysis import Analysis, LinearMap, attention_branch
 from cwic.transforms.orthonormal import BLOCK, block_transform, haar
 
 
@@ -26,7 +26,7 @@ class Synthesis(nn.Module):
         super().__init__()
         self.register_buffer("frequency_scale", torch.ones(config.trunk))
         self.register_buffer("y_scale", torch.ones(config.M))
-        self.attention = AttentionBranch(config)
+        self.attention = attention_branch(config)
         self.haar = LinearMap(haar(config.trunk)[: config.M].t().contiguous())
         self.blocks = nn.ModuleList(DepthConvBlock(config.trunk) for _ in range(config.synthesis_blocks))
         self.block_transform = LinearMap(block_transform().t().contiguous())
