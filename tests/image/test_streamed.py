@@ -124,7 +124,8 @@ def test_a_png_file_keeps_its_orientation_unless_it_is_to_be_turned(tmp_path: Pa
 
 def test_what_others_have_to_convert_is_for_others(tmp_path: Path) -> None:
     files: dict[str, dict[str, Any]] = {"turned.tif": {"exif": exif_of(6)}, "lossy.tif": {"compression": "jpeg"}}
-    files |= {"a.jpg": {}, "a.bmp": {}, "keyed.png": {"transparency": (1, 2, 3)}}
+    files |= {"keyed.png": {"transparency": (1, 2, 3)}}
+    files |= {f"a.{suffix}": {} for suffix in ("jpg", "bmp", "webp", "gif", "avif", "jp2")}
     for name, options in files.items():
         picture().save(tmp_path / name, **options)
     picture("P").save(tmp_path / "palette.png")

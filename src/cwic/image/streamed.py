@@ -18,7 +18,7 @@ from PIL.ExifTags import Base
 
 from cwic.errors import InputError
 from cwic.image.files import open_image, open_unread
-from cwic.image.metadata import Metadata, metadata_of
+from cwic.image.metadata import DAMAGE, Metadata, metadata_of
 from cwic.image.one_pixel import with_one_pixel
 
 LARGE = 1 << 24
@@ -65,19 +65,19 @@ def stream_picture(path: str | os.PathLike[str], *, upright: bool = False) -> St
                 return None
             metadata = metadata_of(described)
             pixels = _decode(path, image)
-        except (InputError, OSError, SyntaxError, ValueError):
+        except (InputError, *DAMAGE):
             return None
         return None if pixels is None else Streamed(pixels, metadata)
 
 
 def _is_plain(image: Image.Image) -> bool:
     """Whether the samples in the file are those of the picture, without conversion or loss."""
+    if image.format not in _LOADERS or image.mode not in ("L", "LA", "RGB", "RGBA"):
+        return False
     arguments = [tile[3] for tile in getattr(image, "tile", [])]
     kinds = {argument if isinstance(argument, str) else argument[0] for argument in arguments}
     return (
-        image.format in _LOADERS
-        and image.mode in ("L", "LA", "RGB", "RGBA")
-        and kinds == {image.mode}
+        kinds == {image.mode}
         and image.has_transparency_data == image.mode.endswith("A")
         and image.info.get("compression") in _LOSSLESS
     )
