@@ -25,7 +25,7 @@ from cwic.image.tiles import Box, Tiles, crop_box, default_tile_code
 from cwic.models import catalog
 from cwic.targets import Target, reach
 from cwic.tiling.decode import TileDecoder
-from cwic.tiling.encode import encode_tiles
+from cwic.tiling.encode import TileEncoder
 from cwic.tiling.recover import placed_tiles
 
 DEFAULT_QUALITY = 50.0
@@ -84,10 +84,10 @@ def encode(
     header.check(limits)
     chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
     network = catalog.open_model(model, device)
+    tiles = TileEncoder(network, picture, Tiles.of(header), again=target is not None)
 
     def file_at(level: int) -> bytes:
-        tiles = encode_tiles(network, picture, Tiles.of(header), level, jobs)
-        return write_container(replace(header, level=level), [*chunks, *tiles])
+        return write_container(replace(header, level=level), [*chunks, *tiles.encode(level, jobs)])
 
     def fidelity(data: bytes) -> float:
         decoded = decode(data, model=model, jobs=jobs, device=device, limits=limits)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from cwic.container import DEFAULT_LIMITS, TILE, Chunk, Header, pack_tile, read_container, write_container
+from cwic.image.metadata import metadata_of
 
 DATA = write_container(Header(b"fake", 30, 20, "RGB", 500), [Chunk(TILE, pack_tile(0, b""))])
 pytestmark = pytest.mark.usefixtures("fake_codec")
@@ -172,3 +173,39 @@ def test_a_raw_picture_is_mapped(run_cwic: Run, tmp_path: Path, monkeypatch: pyt
     assert run_cwic("encode", tmp_path / "a.ppm").code == 0
     assert isinstance(seen[0], np.memmap)
     assert seen[0].shape == (20, 30, 3)
+
+
+def test_a_large_picture_is_streamed_with_its_metadata(
+    run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cwic
+    from cwic.image import streamed
+
+    seen: list[Any] = []
+    monkeypatch.setattr(cwic, "encode", lambda image, **options: seen.append((image, options["metadata"])) or DATA)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png", exif=exif)
+    assert run_cwic("encode", tmp_path / "a.png").code == 0
+    monkeypatch.setattr(streamed, "LARGE", 600)
+    assert run_cwic("encode", tmp_path / "a.png", "-f").code == 0
+    assert run_cwic("encode", tmp_path / "a.png", "-f", "--strip").code == 0
+    (whole, metadata), (mapped, kept), (to_turn, _) = seen
+    assert metadata is None
+    assert isinstance(mapped, np.memmap)
+    assert kept == metadata_of(whole)
+    assert isinstance(to_turn, Image.Image)
+
+
+def test_a_damaged_large_picture_is_an_error_as_ever(
+    run_cwic: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cwic.image import streamed
+
+    photo.write_bytes(photo.read_bytes()[:-200])
+    whole = run_cwic("encode", photo)
+    assert (whole.code, whole.out) == (1, b"")
+    assert whole.err.startswith(f"cwic: {photo}: picture is damaged: ")
+    monkeypatch.setattr(streamed, "LARGE", 600)
+    assert run_cwic("encode", photo) == whole
+    assert not photo.with_suffix(".cwic").exists()

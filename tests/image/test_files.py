@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from cwic.errors import InputError, LimitError, OutputExistsError
-from cwic.image.files import check_output, open_image, read_bytes, write_atomically
+from cwic.image.files import check_output, open_image, open_unread, read_bytes, write_atomically
 
 
 def _png(image: Image.Image, **options: object) -> bytes:
@@ -57,6 +57,15 @@ def test_open_image_refuses_decompression_bombs(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     with pytest.raises(LimitError):
         open_image(_png(Image.new("L", (100, 100))))
+
+
+def test_an_unread_picture_is_refused_before_its_pixels_are_read() -> None:
+    whole = _png(Image.effect_noise((64, 64), 50))
+    with open_unread(whole[:1000]) as image:
+        assert image.size == (64, 64)
+    for data, reason in ((b"no picture", "not a picture"), (_png(Image.new("I;16", (9, 9))), "more than 8 bits")):
+        with pytest.raises(InputError, match=reason):
+            open_unread(data)
 
 
 def test_write_creates_with_the_users_permissions(tmp_path: Path) -> None:

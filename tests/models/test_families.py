@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
 from torch import Tensor
 
 from cwic.entropy.tables import gaussian_tables
@@ -27,6 +28,7 @@ def test_a_network_becomes_a_model_that_codes(config: ModelConfig, picture: Tens
     assert isinstance(model, CodingModel)
     assert model.config == config
     y = model.analyse(picture, 0)
+    assert torch.equal(model.finish_analysis(model.prepare_analysis(picture), 0), y)
     coded = model.encode_latents(y, 0, tile=3)
     decoded = model.decode_latents(coded.data, coded.crc, 64, 128, 0, tile=3)
     assert model.synthesise(decoded, 0).shape == picture.shape

@@ -14,7 +14,7 @@ from cwic.image.tiles import Box, Tiles
 from cwic.models.exported import ExportedModel
 from cwic.tiling import decode as decode_module
 from cwic.tiling.decode import GREY, TileDecoder
-from cwic.tiling.encode import encode_tiles
+from cwic.tiling.encode import TileEncoder
 from cwic.tiling.plain import encode_plain
 
 LEVEL = 600
@@ -23,7 +23,7 @@ HEADER = Header(b"fake", 700, 500, "RGB", LEVEL, tile_code=1)
 
 @pytest.fixture(scope="module")
 def chunks(model: ExportedModel, picture: Picture) -> list[Chunk]:
-    return encode_tiles(model, picture, Tiles.of(HEADER), LEVEL)
+    return TileEncoder(model, picture, Tiles.of(HEADER)).encode(LEVEL)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_a_large_tile_is_synthesised_in_blocks(
     model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     header = Header(b"fake", 700, 500, "RGB", LEVEL)
-    (chunk,) = encode_tiles(model, picture, Tiles.of(header), LEVEL)
+    (chunk,) = TileEncoder(model, picture, Tiles.of(header)).encode(LEVEL)
     area = Box(0, 0, 500, 700)
     once = TileDecoder(model, header, lambda _: chunk).decode(area)
     monkeypatch.setattr(decode_module, "BLOCK", 256)
@@ -114,7 +114,7 @@ def test_a_tolerant_decoder_makes_lost_tiles_grey(model: ExportedModel, chunks: 
 def test_a_grey_picture_has_one_channel(model: ExportedModel, picture: Picture) -> None:
     header = Header(b"fake", 200, 100, "LA", LEVEL)
     grey = Picture(np.ascontiguousarray(picture.pixels[:100, :200, 0]), "L")
-    (chunk,) = encode_tiles(model, grey, Tiles.of(header), LEVEL)
+    (chunk,) = TileEncoder(model, grey, Tiles.of(header)).encode(LEVEL)
     found = TileDecoder(model, header, lambda _: chunk).decode(Box(0, 0, 100, 200))
     assert (found.mode, found.pixels.shape, found.alpha) == ("L", (100, 200), None)
 

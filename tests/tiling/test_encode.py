@@ -10,7 +10,7 @@ from cwic.image.picture import Picture
 from cwic.image.tensors import to_tensor
 from cwic.image.tiles import Box, Tiles
 from cwic.models.exported import ExportedModel
-from cwic.tiling.encode import analyse_tile, encode_tiles, region_tensor
+from cwic.tiling.encode import TileEncoder, region_tensor
 
 LEVEL = 600
 
@@ -18,9 +18,10 @@ LEVEL = 600
 def test_a_tile_is_analysed_as_in_the_whole_picture(model: ExportedModel, picture: Picture) -> None:
     y = model.analyse(pad(to_tensor(picture)), LEVEL)
     tiles = Tiles(picture.width, picture.height, 128)
+    encoder = TileEncoder(model, picture, tiles)
     for index in range(0, len(tiles), 5):  # corners, edges and the middle
         rows, columns = tiles.box(index).in_latents().rows_and_columns
-        found = analyse_tile(model, picture, tiles, index, LEVEL)
+        found = encoder.analyse(index, LEVEL)
         torch.testing.assert_close(found, y[:, :, rows, columns], rtol=1e-3, atol=1e-3)
 
 
@@ -28,7 +29,7 @@ def test_less_than_the_halo_would_show(model: ExportedModel, picture: Picture, m
     y = model.analyse(pad(to_tensor(picture)), LEVEL)
     assert model.halo == 16
     monkeypatch.setattr(ExportedModel, "halo", 8)
-    found = analyse_tile(model, picture, Tiles(picture.width, picture.height, 128), 7, LEVEL)
+    found = TileEncoder(model, picture, Tiles(picture.width, picture.height, 128)).analyse(7, LEVEL)
     rows, columns = Tiles(picture.width, picture.height, 128).box(7).in_latents().rows_and_columns
     assert (found - y[:, :, rows, columns]).abs().max() > 1e-2
 
@@ -43,8 +44,8 @@ def test_beyond_the_picture_its_edge_goes_on(picture: Picture) -> None:
 
 def test_chunks_are_in_raster_order_and_do_not_depend_on_jobs(model: ExportedModel, picture: Picture) -> None:
     tiles = Tiles(picture.width, picture.height, 256)
-    chunks = encode_tiles(model, picture, tiles, LEVEL)
-    assert chunks == encode_tiles(model, picture, tiles, LEVEL, jobs=3)
+    chunks = TileEncoder(model, picture, tiles).encode(LEVEL)
+    assert chunks == TileEncoder(model, picture, tiles).encode(LEVEL, jobs=3)
     for index, chunk in enumerate(chunks):
         crc, coded = unpack_tile(chunk.payload)
         box = tiles.box(index)
@@ -52,3 +53,26 @@ def test_chunks_are_in_raster_order_and_do_not_depend_on_jobs(model: ExportedMod
             box.height // 16,
             box.width // 16,
         )
+
+
+@pytest.mark.parametrize(("kept", "prepared_once"), [(1 << 28, 6), (6 << 20, 2), (0, 0)])
+def test_several_levels_give_what_each_alone_gives(
+    model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch, kept: int, prepared_once: int
+) -> None:
+    asked: list[tuple[int, ...]] = []
+    prepare = model.prepare_analysis
+    monkeypatch.setattr(model, "prepare_analysis", lambda x: asked.append(tuple(x.shape)) or prepare(x))
+    monkeypatch.setattr("cwic.tiling.encode.KEPT", kept)
+    tiles = Tiles(picture.width, picture.height, 256)
+    encoder = TileEncoder(model, picture, tiles, again=True)
+    found = [encoder.encode(level, jobs=jobs) for level, jobs in ((300, 1), (LEVEL, 2), (300, 1))]
+    assert len(asked) == 3 * len(tiles) - 2 * prepared_once
+    asked.clear()
+    alone = [TileEncoder(model, picture, tiles).encode(level) for level in (300, LEVEL)]
+    assert found == [*alone, alone[0]]
+
+
+def test_nothing_is_kept_for_one_level(model: ExportedModel, picture: Picture) -> None:
+    encoder = TileEncoder(model, picture, Tiles(picture.width, picture.height, None))
+    encoder.encode(LEVEL)
+    assert not encoder._prepared

@@ -8,7 +8,7 @@ from cwic.errors import FormatError
 from cwic.image.picture import Picture
 from cwic.image.tiles import Tiles
 from cwic.models.exported import ExportedModel
-from cwic.tiling.encode import encode_tiles
+from cwic.tiling.encode import TileEncoder
 from cwic.tiling.recover import placed_tiles
 
 LEVEL = 300
@@ -17,7 +17,7 @@ HEADER = Header(b"fake", 700, 500, "RGB", LEVEL, tile_code=1)  # 6 x 4 tiles
 
 @pytest.fixture(scope="module")
 def chunks(model: ExportedModel, picture: Picture) -> list[Chunk]:
-    return encode_tiles(model, picture, Tiles.of(HEADER), LEVEL)
+    return TileEncoder(model, picture, Tiles.of(HEADER)).encode(LEVEL)
 
 
 def test_a_run_between_two_gaps_finds_its_place(model: ExportedModel, chunks: list[Chunk]) -> None:

@@ -28,6 +28,16 @@ def test_the_latent_has_a_sixteenth_of_the_side_and_unit_variance(analysis: Anal
     assert power.max() < 1.2
 
 
+@torch.no_grad()
+def test_the_level_comes_after_what_is_prepared(analysis: Analysis, pictures: Tensor) -> None:
+    prepared = analysis.prepare(pictures)
+    assert prepared.shape == (2, 192, 16, 24)
+    before = prepared.clone()
+    for level in (LEVEL, LEVEL.flip(0)):
+        assert torch.equal(analysis.finish(prepared, level), analysis(pictures, level))
+    assert torch.equal(prepared, before)
+
+
 def test_calibration_keeps_the_coefficients_of_most_energy(analysis: Analysis, pictures: Tensor) -> None:
     assert (analysis.y_scale.diff() <= 0).all()
     assert len(set(analysis.selected.tolist())) == 320

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from cwic.image.metadata import Metadata
+
 
 def _in_range(quality: float | None) -> float | None:
     if quality is not None and not 0 <= quality <= 100:  # written so that NaN is refused too
@@ -39,15 +41,21 @@ def _tile_side(side: int | None) -> int | None:
     return side
 
 
-def _picture_of(source: str) -> Image.Image | NDArray[np.uint8]:
-    """The picture of a file or of stdin, mapped where that can be, else read. Raises as `open_image`."""
+def _picture_of(source: str, *, strip: bool) -> tuple[Image.Image | NDArray[np.uint8], Metadata | None]:
+    """The picture of a file or of stdin, mapped where that can be, else read. Raises as `open_image`.
+
+    With the metadata that the file has, None if the picture itself knows.
+    """
     from cwic.image.files import open_image
     from cwic.image.mapped import map_pixels
+    from cwic.image.streamed import stream_picture
 
     if source == batch.PIPE:
-        return open_image(batch.read(source))
+        return open_image(batch.read(source)), None
     mapped = map_pixels(source)
-    return open_image(source) if mapped is None else mapped
+    if mapped is not None:
+        return mapped, None
+    return stream_picture(source, upright=strip) or (open_image(source), None)
 
 
 def encode(
@@ -93,7 +101,7 @@ def encode(
         import cwic
         from cwic.container import Header
 
-        image = _picture_of(job.source)
+        image, metadata = _picture_of(job.source, strip=strip)
         start = perf_counter()
         try:
             data = cwic.encode(
@@ -103,6 +111,7 @@ def encode(
                 target_bpp=target_bpp,
                 target_psnr=target_psnr,
                 model=model,
+                metadata=metadata,
                 strip=strip,
                 tile=tile,
                 jobs=jobs,

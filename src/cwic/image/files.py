@@ -9,6 +9,8 @@ import os
 import secrets
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,18 +37,33 @@ def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
         InputError: not a picture, damaged, or of a kind that cwic does not code.
         LimitError: more pixels than Pillow's limit.
     """
-    from PIL import Image, UnidentifiedImageError
+    image = open_unread(source)
+    with _errors_of_pillow():
+        image.load()
+    return image
+
+
+def open_unread(source: bytes | str | os.PathLike[str]) -> Image.Image:
+    """The same before its pixels are read, and without what stands behind them in the file. Raises as `open_image`."""
+    from PIL import Image
 
     from cwic.image.picture import refuse_unsupported
 
-    try:
+    with _errors_of_pillow():
         with warnings.catch_warnings():
             # Pillow warns at half the size at which it refuses, which is where cwic does.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
         refuse_unsupported(image)
-        image.load()
         return image
+
+
+@contextmanager
+def _errors_of_pillow() -> Iterator[None]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        yield
     except UnidentifiedImageError:
         raise InputError("not a picture of a format that Pillow reads") from None
     except Image.DecompressionBombError as error:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from PIL.PngImagePlugin import PngInfo
 
 EXIF_PREFIX = b"Exif\0\0"
+DAMAGE = (ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
+"""What reading EXIF that is none can end in."""
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
 # What a TIFF file keeps for its own pixels, which EXIF made from it must not repeat.
 _TIFF_STRUCTURE = {
@@ -140,7 +142,7 @@ def save_options(metadata: Metadata, format: str) -> tuple[dict[str, Any], list[
     if format == "TIFF" and (metadata.exif or metadata.xmp):
         try:
             options["exif"] = _tiff_tags(metadata.exif, options.pop("xmp", b""))
-        except _DAMAGE:
+        except DAMAGE:
             del options["exif"]
             lost.append(_NAMES["exif"])
     return options, lost
@@ -169,8 +171,6 @@ _OPTIONS = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
 _NAMES = {"icc": "the ICC profile", "exif": "EXIF", "xmp": "XMP"}
 _HOLDERS = {"PNG", "JPEG", "WEBP", "TIFF", "AVIF"}
 _TIFF_XMP = 700
-# What reading EXIF that is none can end in.
-_DAMAGE = (ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
 
 
 def _exif_of_tiff(image: Image.Image) -> bytes:
@@ -180,5 +180,5 @@ def _exif_of_tiff(image: Image.Image) -> bytes:
         for tag in set(exif) & _TIFF_STRUCTURE:
             del exif[tag]
         return exif.tobytes() if len(exif) else b""
-    except _DAMAGE:
+    except DAMAGE:
         return b""

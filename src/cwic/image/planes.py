@@ -24,7 +24,7 @@ _READ_BYTES = 1 << 20
 
 def encode_plane(plane: NDArray[np.uint8]) -> bytes:
     """The coded form of a plane uint8 `[H, W]`."""
-    if (plane == plane[0, 0]).all():
+    if all((row == plane[0, 0]).all() for row in plane):  # by rows: a plane may be a part of a memory map
         return bytes([CONSTANT, plane[0, 0]])
     # The best predictor is found on some rows from the middle: to try all on all rows would take four times as long.
     start = max(0, (plane.shape[0] - _PROBE_ROWS) // 2)

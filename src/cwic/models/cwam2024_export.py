@@ -64,6 +64,14 @@ class ExportedCwam2024(nn.Module):
                 x = stage(x).float()
         return x
 
+    def prepare_analysis(self, x: Tensor) -> Tensor:
+        """All of `analyse`: with one level, nothing depends on it."""
+        return self.analyse(x)
+
+    def finish_analysis(self, prepared: Tensor, level: int = 0) -> Tensor:
+        """Nothing is left to do."""
+        return prepared
+
     @torch.no_grad()
     def encode_latents(self, y: Tensor, level: int = 0, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
         """Codes `y` `[1, N, h, w]`, sides multiples of 4. Symbols go to `sink` instead of a coder if there is one."""

@@ -48,7 +48,17 @@ class ExportedModel(nn.Module):
     @torch.no_grad()
     def analyse(self, x: Tensor, level: int) -> Tensor:
         """y `[1, M, H/16, W/16]`, before rounding, of `x` `[1, 3, H, W]` in [0, 1], sides multiples of 16."""
-        return self.g_a(x, self._levels(level))
+        return self.finish_analysis(self.prepare_analysis(x), level)
+
+    @torch.no_grad()
+    def prepare_analysis(self, x: Tensor) -> Tensor:
+        """The part of `analyse` that is the same for all levels: `[1, 192, H/8, W/8]`, 12 bytes a pixel."""
+        return self.g_a.prepare(x)
+
+    @torch.no_grad()
+    def finish_analysis(self, prepared: Tensor, level: int) -> Tensor:
+        """The rest of `analyse`. Leaves `prepared` as it is."""
+        return self.g_a.finish(prepared, self._levels(level))
 
     @torch.no_grad()
     def hyper_analyse(self, y: Tensor, level: int) -> Tensor:

@@ -57,6 +57,8 @@ class Analysis(nn.Module):
 
     `frequency_scale` `[192]` and `y_scale` `[M]` are standard deviations measured once on the training pictures, and
     `selected` `[M]` the rows of the Haar transform with the most energy, by falling energy (`calibrate`).
+
+    The level enters with the blocks: what comes before them, `prepare`, is the same for all levels.
     """
 
     frequency_scale: Tensor
@@ -80,12 +82,19 @@ class Analysis(nn.Module):
         return self.block_transform(F.pixel_unshuffle(x - 0.5, BLOCK))
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
-        scale = self.frequency_scale[:, None, None]
-        u = self.feature_encoding(self.planes(x) / scale)
+        return self.finish(self.prepare(x), level)
+
+    def prepare(self, x: Tensor) -> Tensor:
+        """The encoded features of `x`, what the blocks begin with: `[B, 192, H/8, W/8]`."""
+        features: Tensor = self.feature_encoding(self.planes(x) / self.frequency_scale[:, None, None])
+        return features
+
+    def finish(self, features: Tensor, level: Tensor) -> Tensor:
+        """`y` of what `prepare` gave."""
         for block in self.blocks:
-            u = block(u, level)
-        y = self.haar(F.pixel_unshuffle(u * scale, 2)) / self.y_scale[:, None, None]
-        return self.attention(y)
+            features = block(features, level)
+        y = self.haar(F.pixel_unshuffle(features * self.frequency_scale[:, None, None], 2))
+        return self.attention(y / self.y_scale[:, None, None])
 
     @torch.no_grad()
     def calibrate(self, batches: list[Tensor]) -> None:
