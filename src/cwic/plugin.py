@@ -15,8 +15,8 @@ OSError, and a wrong option a ValueError.
 `strip=True` to leave all three out. `cwic.encode` describes them. As with every format, Pillow opens the file before
 the encoder begins: only the `cwic` command replaces a file in one step.
 
-There is no `draft` mode: a thumbnail could skip only the last linear map, the shuffle and the conversion, 7 % of the time
-that 12 megapixels take to decode. Entropy decoding is 26 %, blocks and attention are 63 %.
+There is no `draft` mode: a thumbnail could skip only the last linear map, the shuffle and the conversion, 7 % of the
+time that 12 megapixels take to decode. Entropy decoding is 26 %, blocks and attention are 63 %.
 """
 
 from __future__ import annotations

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import re
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 
 from cwic.evaluation.codecs.registry import PEERS
@@ -54,6 +56,38 @@ def test_summaries_are_the_means_of_their_tables(name: str, codec: str) -> None:
     assert summary["meta"]["quality"] == [point.quality for point in points]
     for key, values in summary["results"].items():
         assert values == pytest.approx([point.results()[key] for point in points], nan_ok=True)
+
+
+@pytest.mark.parametrize("name", ["kodak", "val"])
+def test_more_quality_is_more_bits_and_less_error_without_a_dip(name: str) -> None:
+    rows, _ = read_tsv((ROOT / "results" / name / "cwic-s.tsv").read_bytes(), perceptual=False)
+    points = means(rows)
+    assert len(points) == 21
+    bits, psnr = np.log([point.bpp for point in points]), np.array([point.psnr_rgb_db for point in points])
+    assert (np.diff(bits) > 0).all()
+    assert (np.diff(psnr) > 0).all()
+    # Nowhere is a point clearly below the line between its neighbours, around which the curve bends by 0.03 dB.
+    between = (bits[1:-1] - bits[:-2]) / (bits[2:] - bits[:-2])
+    assert (psnr[1:-1] - (psnr[:-2] + between * (psnr[2:] - psnr[:-2]))).min() > -0.05
+
+
+@pytest.mark.parametrize("name", ["kodak", "val"])
+def test_no_picture_is_worse_than_jpeg_at_the_same_bytes(name: str) -> None:
+    ours, jpeg = (_curves(ROOT / "results" / name / f"{codec}.tsv") for codec in ("cwic-s", "jpeg"))
+    assert ours.keys() == jpeg.keys()
+    for image, (bits, psnr) in ours.items():
+        inside = (bits >= jpeg[image][0][0]) & (bits <= jpeg[image][0][-1])
+        assert inside.sum() >= 5, image
+        assert (psnr[inside] > np.interp(bits[inside], *jpeg[image])).all(), image
+
+
+def _curves(table: Path) -> dict[str, np.ndarray]:
+    """For each picture of a table `[2, qualities]`: log2 of its bits a pixel, rising, and its PSNR in dB."""
+    rows, _ = read_tsv(table.read_bytes(), perceptual=False)
+    points: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        points.setdefault(row.image, []).append((math.log2(row.bpp), row.psnr_rgb_db))
+    return {image: np.array(sorted(found)).T for image, found in points.items()}
 
 
 def test_published_curves_name_their_source() -> None:

@@ -13,7 +13,7 @@ from cwic.errors import InputError
 from cwic.evaluation.codecs.codec import Scale
 from cwic.models import catalog
 
-_QUALITIES = (0, 5, 15, 25, 35, 45, 55, 65, 75, 85, 95, 100)
+_QUALITIES = tuple(range(0, 101, 5))
 
 
 @dataclass(frozen=True)
