@@ -7,9 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from cwic.models.cost import parts
-from cwic.training.family import MS_SSIM_LMBDA
-from cwic.training.loss import MS_SSIM
+from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
 from cwic.training.run_record import RECORD
 from cwic.training.validation import Validation
@@ -23,8 +24,8 @@ def model_card(
     validation: Validation | None,
 ) -> str:
     """The card of a model exported from `checkpoint`; its run's record is looked for beside that."""
-    base = 0.0009 * MS_SSIM_LMBDA if recipe.tune == MS_SSIM else 0.0009
-    lmbda = f"lmbda = {recipe.lmbda:g}" if recipe.lmbda else f"lmbda = {base:g} * 200**(quality / 100)"
+    lowest = FAMILIES[recipe.family].lmbda(recipe, torch.zeros(1, dtype=torch.int64)).item()
+    lmbda = f"lmbda = {lowest:g}" if recipe.lmbda else f"lmbda = {lowest:g} * 200**(quality / 100)"
     total = parts(recipe.model)[-1]
     lines = [
         f"# {recipe.name}",
