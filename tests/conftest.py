@@ -98,6 +98,7 @@ def small() -> CwicConfig:
         synthesis_blocks=1,
         feature_width=8,
         feature_growth=4,
+        attention="cross-window",
         attention_dim=16,
         attention_heads=2,
         hyper_channels=8,

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from cwic.container import Header
 from cwic.errors import InputError
-from cwic.image.tiles import GRID, Box, Tiles, crop_box, default_tile_code
+from cwic.image.tiles import Box, Halo, Tiles, crop_box, default_tile_code
+
+HALOS = st.builds(Halo, st.integers(0, 20), st.sampled_from([1, 4, 8]))
 
 
 def test_one_tile_is_the_whole_padded_picture() -> None:
@@ -14,7 +16,7 @@ def test_one_tile_is_the_whole_padded_picture() -> None:
     assert len(tiles) == 1
     assert tiles.box(0) == (0, 0, 128, 128)
     assert tiles.visible(0) == (0, 0, 70, 100)
-    assert tiles.around(Box(0, 0, 70, 100), halo=16) == (0, 0, 128, 128)
+    assert tiles.around(Box(0, 0, 70, 100), Halo(16)) == (0, 0, 128, 128)
 
 
 def test_tiles_of_a_file_are_numbered_in_raster_order() -> None:
@@ -29,14 +31,16 @@ def test_tiles_of_a_file_are_numbered_in_raster_order() -> None:
 
 def test_regions_are_on_the_grid_and_end_with_the_picture() -> None:
     tiles = Tiles(2000, 1000, 512)
-    assert tiles.around(tiles.box(5), halo=8) == (384, 384, 1024, 1152)
-    assert tiles.around(tiles.box(0), halo=8) == (0, 0, 640, 640)
-    assert tiles.around(tiles.box(3), halo=16) == (0, 1280, 768, 2048)
-    assert tiles.around(Box(300, 700, 301, 701), halo=8) == (128, 512, 512, 896)
+    assert tiles.around(tiles.box(5), Halo(5, grid=8)) == (384, 384, 1024, 1152)
+    assert tiles.around(tiles.box(0), Halo(8, grid=8)) == (0, 0, 640, 640)
+    assert tiles.around(tiles.box(3), Halo(16, grid=8)) == (0, 1280, 768, 2048)
+    assert tiles.around(Box(300, 700, 301, 701), Halo(8, grid=8)) == (128, 512, 512, 896)
+    assert tiles.around(tiles.box(5), Halo(2)) == (480, 480, 1024, 1056)
+    assert tiles.around(Box(300, 700, 301, 701), Halo(2)) == (256, 656, 336, 736)
 
 
-@given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([None, 128, 256, 1024]), st.integers(0, 20))
-def test_tiles_cover_the_picture_once(width: int, height: int, side: int | None, halo: int) -> None:
+@given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([None, 128, 256, 1024]), HALOS)
+def test_tiles_cover_the_picture_once(width: int, height: int, side: int | None, halo: Halo) -> None:
     tiles = Tiles(width, height, side)
     boxes = [tiles.box(k) for k in range(len(tiles))]
     assert sum(box.height * box.width for box in boxes) == tiles.padded.height * tiles.padded.width
@@ -47,7 +51,7 @@ def test_tiles_cover_the_picture_once(width: int, height: int, side: int | None,
         assert tiles.visible(k).width > 0
         region = tiles.around(boxes[k], halo)
         assert boxes[k].within(region) == boxes[k]
-        assert region.top % GRID == region.left % GRID == 0
+        assert region.top % (16 * halo.grid) == region.left % (16 * halo.grid) == 0
 
 
 def test_box_arithmetic() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -54,12 +55,38 @@ def test_a_tiles_number_is_in_its_checksum(exported: ExportedModel, picture: Ten
 
 
 @pytest.mark.parametrize(
-    ("changed", "halo"),
-    [({}, 16), ({"analysis_blocks": 5}, 16), ({"analysis_blocks": 6}, 24), ({"synthesis_blocks": 7}, 24)],
+    ("changed", "analysis", "synthesis"),
+    [
+        ({}, (13, 8), (14, 8)),
+        ({"analysis_blocks": 5, "synthesis_blocks": 3}, (13, 8), (15, 8)),
+        ({"analysis_blocks": 6, "attention": "window"}, (21, 8), (14, 8)),
+        ({"analysis_blocks": 3, "synthesis_blocks": 4, "attention": "none"}, (7, 1), (2, 1)),
+        ({"analysis_blocks": 3, "attention": "none", "feature_encoding": False}, (2, 1), (1, 1)),
+    ],
 )
-def test_the_halo_is_what_the_transforms_reach(small: CwicConfig, changed: dict[str, int], halo: int) -> None:
-    # tests/tiling shows, with pixels, that 16 is enough and 8 is not.
-    assert ExportedModel(replace(small, **changed), gaussian_tables(scale_grid())).halo == halo
+def test_the_halo_follows_the_shape(
+    small: CwicConfig, changed: dict[str, Any], analysis: tuple[int, int], synthesis: tuple[int, int]
+) -> None:
+    # tests/tiling shows, with pixels, that no less is enough.
+    model = ExportedModel(replace(small, **changed), gaussian_tables(scale_grid()))
+    assert (model.analysis_halo, model.synthesis_halo) == (analysis, synthesis)
+
+
+def test_without_attention_the_halo_is_what_the_transforms_reach(small: CwicConfig) -> None:
+    config = replace(small, attention="none", analysis_blocks=3, synthesis_blocks=4)
+    model = CwicModel(config).eval()
+    for parameter in model.g_a.feature_encoding.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    halos = ExportedModel(config, gaussian_tables(scale_grid()))
+    x = torch.rand(1, 3, 16 * 21, 16 * 21, requires_grad=True)
+    y = model.g_a(x, torch.tensor([500]))
+    (to_x,) = torch.autograd.grad(y[:, :, 10, 10].abs().sum(), x)
+    y = y.detach().requires_grad_()
+    area = model.g_s(y, torch.tensor([500]))[:, :, 160:176, 160:176]
+    (to_y,) = torch.autograd.grad(area.abs().sum(), y)
+    seen = [(to_x.abs().sum(1)[0] > 0).nonzero() // 16, (to_y.abs().sum(1)[0] > 0).nonzero()]
+    reach = [int((positions - 10).abs().max()) for positions in seen]
+    assert reach == [halos.analysis_halo.positions, halos.synthesis_halo.positions]
 
 
 def test_a_sink_takes_the_symbols_in_place_of_a_coder(exported: ExportedModel, picture: Tensor) -> None:

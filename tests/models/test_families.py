@@ -32,7 +32,7 @@ def test_a_network_becomes_a_model_that_codes(config: ModelConfig, picture: Tens
     coded = model.encode_latents(y, 0, tile=3)
     decoded = model.decode_latents(coded.data, coded.crc, 64, 128, 0, tile=3)
     assert model.synthesise(decoded, 0).shape == picture.shape
-    assert model.halo > 0
+    assert all(halo.positions > 0 for halo in (model.analysis_halo, model.synthesis_halo))
     assert model.device.type == "cpu"
 
 

@@ -14,9 +14,9 @@ from cwic.models.exported import ExportedModel, export
 from cwic.models.model import CwicModel
 
 
-@pytest.fixture(scope="package")
-def config(small: CwicConfig) -> CwicConfig:
-    return replace(small, analysis_blocks=2, synthesis_blocks=3)
+@pytest.fixture(scope="package", params=["cross-window", "none"])
+def config(small: CwicConfig, request: pytest.FixtureRequest) -> CwicConfig:
+    return replace(small, attention=request.param, analysis_blocks=2, synthesis_blocks=3)
 
 
 @pytest.fixture(scope="package")

@@ -10,7 +10,7 @@ from cwic.container import PLAIN, Chunk, Header, unpack_tile
 from cwic.errors import FormatError
 from cwic.image.picture import Picture
 from cwic.image.tensors import to_picture
-from cwic.image.tiles import Box, Tiles
+from cwic.image.tiles import Box, Halo, Tiles
 from cwic.models.exported import ExportedModel
 from cwic.tiling import decode as decode_module
 from cwic.tiling.decode import GREY, TileDecoder
@@ -52,7 +52,8 @@ def test_tiles_join_without_a_seam(model: ExportedModel, chunks: list[Chunk], wh
 def test_less_than_the_halo_would_show(
     model: ExportedModel, chunks: list[Chunk], whole: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ExportedModel, "halo", 8)
+    positions, grid = model.synthesis_halo
+    monkeypatch.setattr(ExportedModel, "synthesis_halo", Halo(positions // 4, grid))
     area = Box(0, 0, 256, 256)
     found = TileDecoder(model, HEADER, chunks.__getitem__).decode(area)
     assert level_difference(found.pixels, whole[area.rows_and_columns]) > 1
@@ -75,7 +76,7 @@ def test_an_area_is_decoded_from_the_tiles_that_it_needs(
     assert level_difference(found.pixels, whole[rows, columns]) <= 1
     tiles = Tiles.of(HEADER)
     assert sorted(asked) == sorted(set(asked))
-    assert set(asked) <= set(tiles.meeting(tiles.around(area, model.halo + 8)))
+    assert set(asked) <= set(tiles.meeting(tiles.around(area, model.synthesis_halo)))
 
 
 def test_a_large_tile_is_synthesised_in_blocks(
@@ -91,7 +92,7 @@ def test_a_large_tile_is_synthesised_in_blocks(
 
 
 def damaged(chunks: list[Chunk], *lost: int) -> Callable[[int], Chunk]:
-    return lambda index: Chunk("T", chunks[index].payload[:-4]) if index in lost else chunks[index]
+    return lambda index: Chunk("T", chunks[index].payload[:-8]) if index in lost else chunks[index]
 
 
 def test_damage_ends_the_work_by_name(model: ExportedModel, chunks: list[Chunk]) -> None:

@@ -8,7 +8,7 @@ from cwic.container import unpack_tile
 from cwic.image.geometry import pad
 from cwic.image.picture import Picture
 from cwic.image.tensors import to_tensor
-from cwic.image.tiles import Box, Tiles
+from cwic.image.tiles import Box, Halo, Tiles
 from cwic.models.exported import ExportedModel
 from cwic.tiling.encode import TileEncoder, region_tensor
 
@@ -27,8 +27,8 @@ def test_a_tile_is_analysed_as_in_the_whole_picture(model: ExportedModel, pictur
 
 def test_less_than_the_halo_would_show(model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch) -> None:
     y = model.analyse(pad(to_tensor(picture)), LEVEL)
-    assert model.halo == 16
-    monkeypatch.setattr(ExportedModel, "halo", 8)
+    positions, grid = model.analysis_halo
+    monkeypatch.setattr(ExportedModel, "analysis_halo", Halo(positions // 4, grid))
     found = TileEncoder(model, picture, Tiles(picture.width, picture.height, 128)).analyse(7, LEVEL)
     rows, columns = Tiles(picture.width, picture.height, 128).box(7).in_latents().rows_and_columns
     assert (found - y[:, :, rows, columns]).abs().max() > 1e-2
@@ -55,15 +55,16 @@ def test_chunks_are_in_raster_order_and_do_not_depend_on_jobs(model: ExportedMod
         )
 
 
-@pytest.mark.parametrize(("kept", "prepared_once"), [(1 << 28, 6), (6 << 20, 2), (0, 0)])
+@pytest.mark.parametrize("prepared_once", [6, 2, 0])
 def test_several_levels_give_what_each_alone_gives(
-    model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch, kept: int, prepared_once: int
+    model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch, prepared_once: int
 ) -> None:
     asked: list[tuple[int, ...]] = []
     prepare = model.prepare_analysis
     monkeypatch.setattr(model, "prepare_analysis", lambda x: asked.append(tuple(x.shape)) or prepare(x))
-    monkeypatch.setattr("cwic.tiling.encode.KEPT", kept)
     tiles = Tiles(picture.width, picture.height, 256)
+    regions = [tiles.around(tiles.box(index), model.analysis_halo) for index in range(prepared_once)]
+    monkeypatch.setattr("cwic.tiling.encode.KEPT", sum(12 * region.height * region.width for region in regions))
     encoder = TileEncoder(model, picture, tiles, again=True)
     found = [encoder.encode(level, jobs=jobs) for level, jobs in ((300, 1), (LEVEL, 2), (300, 1))]
     assert len(asked) == 3 * len(tiles) - 2 * prepared_once

@@ -10,9 +10,6 @@ from cwic.image.geometry import padded_side
 
 LATENT = 16
 """Pixels per position of the latent y."""
-GRID = 128
-"""Regions begin at multiples of this many pixels, so that attention cuts the same windows in a region as in the whole
-picture. It is the smallest tile, too."""
 ONE_TILE_PIXELS = 1 << 21
 """Pictures of up to this many pixels are coded as one tile."""
 TILE_CODE = 4
@@ -60,6 +57,15 @@ class Box(NamedTuple):
         return Box(*(side // LATENT for side in self))
 
 
+class Halo(NamedTuple):
+    """What a transform must see around a region to give there what it gives in the whole picture; positions of y."""
+
+    positions: int
+    """On every side, except where the picture ends."""
+    grid: int = 1
+    """Where regions begin, at multiples of it: attention then cuts the windows that it cuts in the whole picture."""
+
+
 class Tiles:
     """The tiles of a picture, numbered in raster order. All boxes are of the padded picture unless they say other."""
 
@@ -95,14 +101,14 @@ class Tiles:
         columns = range(box.left // self.side, -(-box.right // self.side))
         return [row * self.columns + column for row in rows for column in columns]
 
-    def around(self, box: Box, halo: int) -> Box:
-        """The region that the transforms need for `box`: `halo` positions of y more on every side, on the grid.
+    def around(self, box: Box, halo: Halo) -> Box:
+        """The region that a transform with that halo needs for `box`: larger by it on every side, and on its grid.
 
         At the borders of the picture the region ends where the picture does.
         """
-        margin = halo * LATENT
-        top, left = ((side - margin) // GRID * GRID for side in (box.top, box.left))
-        bottom, right = (-(-(side + margin) // GRID) * GRID for side in (box.bottom, box.right))
+        margin, grid = halo.positions * LATENT, halo.grid * LATENT
+        top, left = ((side - margin) // grid * grid for side in (box.top, box.left))
+        bottom, right = (-(-(side + margin) // grid) * grid for side in (box.bottom, box.right))
         return Box(top, left, bottom, right).within(self.padded)
 
 

@@ -11,6 +11,7 @@ from cwic.entropy.share import share_rows
 from cwic.entropy.tables import MAX_TABLES, Tables, frequencies_of, gaussian_tables
 from cwic.errors import ModelError
 from cwic.image.geometry import ALIGNMENT
+from cwic.image.tiles import Halo
 from cwic.latents.coding import CodedLatents, SymbolSink
 from cwic.latents.coding_serial import decode_serial, encode_serial
 from cwic.latents.exact_serial import ExactSerialPrior
@@ -36,8 +37,8 @@ class ExportedCwam2024(nn.Module):
 
     half_precision = False
     """Weights are kept as they were trained: a published checkpoint stays what it is."""
-    halo = 8
-    """Latent positions beside a tile that its pixels depend on enough to be seen."""
+    analysis_halo = synthesis_halo = Halo(8, grid=8)
+    """What a tile depends on enough to be seen: the transforms reach further, but fade."""
 
     def __init__(self, config: Cwam2024Config, tables: Tables) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from cwic.entropy.coder import SymbolEncoder
 from cwic.entropy.tables import Tables, gaussian_tables
 from cwic.image.geometry import ALIGNMENT
+from cwic.image.tiles import Halo
 from cwic.latents.coding import CodedLatents, SymbolSink, decode_latents, encode_latents
 from cwic.latents.exact import GAIN_BITS, ExactPrior
 from cwic.latents.gaussian import scale_grid
@@ -101,24 +102,26 @@ class ExportedModel(nn.Module):
         return torch.tensor([level], device=self.device)
 
     @property
-    def halo(self) -> int:
-        """How many latents around a region its transforms must see to give what they would give in the whole picture.
+    def analysis_halo(self) -> Halo:
+        """What g_a must see around a region: each 3x3 convolution at 1/8 reaches half a position further."""
+        encoding = FEATURE_CONVOLUTIONS if self.config.feature_encoding else 0
+        return self._behind_attention(-(-(encoding + self.config.analysis_blocks) // 2))
 
-        Rounded up to whole windows, so that a region cut on their grid has the windows of the picture.
-        """
-        convolutions = FEATURE_CONVOLUTIONS + self.config.analysis_blocks
-        analysis = self._behind_attention(-(-convolutions // 2))
-        synthesis = self._behind_attention(0) + -(-self.config.synthesis_blocks // 2)
-        window = self.config.attention_window
-        return -(-max(analysis, synthesis) // window) * window
+    @property
+    def synthesis_halo(self) -> Halo:
+        """What g_s must see around a region."""
+        positions, grid = self._behind_attention(0)
+        return Halo(positions + -(-self.config.synthesis_blocks // 2), grid)
 
-    def _behind_attention(self, wrong: int) -> int:
-        """How many rows at a cut are wrong after the attention branch, if `wrong` are before it.
+    def _behind_attention(self, wrong: int) -> Halo:
+        """How many positions at a cut are wrong after the attention branch, if `wrong` are before it.
 
         The first half window is masked at a cut; the windows after it look half a window back.
         """
+        if self.config.attention == "none":
+            return Halo(wrong)
         window = self.config.attention_window
-        return max(1, -(-wrong // window)) * window + window // 2 + self.config.attention_units
+        return Halo(max(1, -(-wrong // window)) * window + window // 2 + self.config.attention_units, window)
 
     @property
     def device(self) -> torch.device:

@@ -19,7 +19,7 @@ from cwic.container.header import Header
 from cwic.errors import FormatError
 from cwic.image.picture import Picture
 from cwic.image.tensors import to_picture
-from cwic.image.tiles import GRID, LATENT, Box, Tiles
+from cwic.image.tiles import LATENT, Box, Tiles
 from cwic.models.families import CodingModel
 from cwic.tiling.encode import region_tensor
 from cwic.tiling.plain import Discard, decode_plain
@@ -100,7 +100,7 @@ class TileDecoder:
 
     def _fetch(self, blocks: list[Box], each: Map) -> None:
         """Decodes the tiles that the synthesis of `blocks` needs and that are not here yet."""
-        regions = [self._tiles.around(block, self._model.halo) for block in blocks]
+        regions = [self._around(block) for block in blocks]
         needed = sorted({index for region in regions for index in self._tiles.meeting(region)} - self._decoded.keys())
         self._decoded |= zip(needed, each(self._decode_tile, needed), strict=True)
 
@@ -142,10 +142,14 @@ class TileDecoder:
         if pixels is not None:
             rows, columns = seen.relative_to(box).rows_and_columns
             return pixels[rows, columns]
-        region = self._tiles.around(block, self._model.halo)
+        region = self._around(block)
         x_hat = self._model.synthesise(self._gather(region), self._header.level)
         rows, columns = seen.relative_to(region).rows_and_columns
         return to_picture(x_hat[:, :, rows, columns], mode).pixels
+
+    def _around(self, block: Box) -> Box:
+        """The region whose latents the synthesis of `block` needs."""
+        return self._tiles.around(block, self._model.synthesis_halo)
 
     def _gather(self, region: Box) -> Tensor:
         """The latents of a region; zeros where a tile is lost."""
@@ -164,7 +168,7 @@ class TileDecoder:
 
     def _trim(self, bottom: int) -> None:
         """Forgets what no block from row `bottom` on needs."""
-        top = bottom - self._model.halo * LATENT
+        top = self._around(Box(bottom, 0, bottom + 1, 1)).top
         for index, (box, values, _) in self._decoded.items():
             cut = box.within(Box(top, box.left, max(top, box.bottom), box.right))
             if values is not None and cut != box:
@@ -173,9 +177,9 @@ class TileDecoder:
 
 
 def _blocks(tile: Box, area: Box) -> list[Box]:
-    """What to synthesise of a tile to see `area`: boxes on the grid, of at most BLOCK a side."""
-    top, left = (side // GRID * GRID for side in tile.within(area)[:2])
-    bottom, right = (-(-side // GRID) * GRID for side in tile.within(area)[2:])
+    """What to synthesise of a tile to see `area`: boxes of whole positions of y, of at most BLOCK pixels a side."""
+    top, left = (side // LATENT * LATENT for side in tile.within(area)[:2])
+    bottom, right = (-(-side // LATENT) * LATENT for side in tile.within(area)[2:])
     return [
         Box(row, column, min(row + BLOCK, bottom), min(column + BLOCK, right)).within(tile)
         for row in range(top, bottom, BLOCK)

@@ -17,7 +17,7 @@ from cwic.tiling.plain import plain_if_better
 from cwic.tiling.workers import workers
 
 KEPT = 1 << 28
-"""Bytes to keep between two levels. Of cwic-s a picture in one tile takes up to 25 MB, a tile of 1024 pixels 28 MB."""
+"""Bytes to keep between two levels. Of cwic-s a picture in one tile takes up to 25 MB, a tile of 1024 pixels 19 MB."""
 
 
 class TileEncoder:
@@ -47,7 +47,7 @@ class TileEncoder:
     def analyse(self, index: int, level: int) -> Tensor:
         """y `[1, M, h, w]` of one tile, as the analysis of the whole picture would give it there."""
         box = self._tiles.box(index)
-        region = self._tiles.around(box, self._model.halo)
+        region = self._tiles.around(box, self._model.analysis_halo)
         y = self._model.finish_analysis(self._prepare(index, region), level)
         rows, columns = box.relative_to(region).in_latents().rows_and_columns
         return y[:, :, rows, columns].contiguous()
