@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
-from cwic.training.muon import Muon
+from cwic.training.muon import Muon, shares
 
 SHAPES = [(8, 8), (8, 20), (20, 8), (8, 8), (8, 20), (5, 7)]
 
@@ -39,3 +42,36 @@ def test_without_gradients_nothing_moves() -> None:
     ours = parameters()
     Muon(ours, lr=0.02).step()
     assert all(torch.equal(one, other) for one, other in zip(ours, parameters(), strict=True))
+
+
+def test_the_dearest_tasks_go_to_whoever_has_least_to_do() -> None:
+    assert shares([1, 5, 2, 4, 1], 2) == [[1, 0, 4], [3, 2]]
+    assert shares([1, 5, 2], 1) == [[1, 2, 0]]
+    assert shares([3], 2) == [[0], []]
+
+
+def step_together(rank: int, processes: int, folder: Path) -> None:
+    """What each process of the test below does."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"file://{folder / 'meet'}", rank=rank, world_size=processes)
+    torch.save(after_two_steps(), folder / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def after_two_steps() -> list[torch.Tensor]:
+    ours = parameters()
+    optimiser = Muon(ours, lr=0.02)
+    for _ in range(2):
+        for p in ours:
+            p.grad = torch.randn(p.shape)
+        optimiser.step()
+    return [p.detach() for p in ours]
+
+
+def test_processes_that_share_the_work_come_to_what_one_comes_to(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(step_together, (2, tmp_path), nprocs=2)
+    alone = after_two_steps()
+    first, second = (torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2))
+    for one, other, expected in zip(first, second, alone, strict=True):
+        assert torch.equal(one, other)
+        torch.testing.assert_close(one, expected, rtol=0, atol=2e-4)

@@ -1,20 +1,27 @@
-"""Muon (Jordan et al., 2024) as torch has it, but with matrices of one shape orthogonalised together.
+"""Muon (Jordan et al., 2024) as torch has it, but with matrices of one shape orthogonalised together, and shared out.
 
 A small network has a hundred small matrices. One by one, they are thousands of kernels a step, for which a GPU mostly
-waits; in batches they are some hundreds. The numbers are the same.
+waits; in batches they are some hundreds. Processes that train together have the same gradients, so each orthogonalises
+its share and all exchange the results. The numbers are the same.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 
 class Muon(torch.optim.Muon):
-    """`torch.optim.Muon`: same arguments, state and steps; learning rates are adjusted to shapes as "original" does."""
+    """`torch.optim.Muon`: same arguments, state and steps; learning rates are adjusted to shapes as "original" does.
+
+    Where torch's processes form a group, all of them must step with the same gradients.
+    """
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # nothing here needs closures
@@ -32,24 +39,56 @@ class Muon(torch.optim.Muon):
             updates = torch._foreach_lerp(gradients, momenta, group["momentum"]) if group["nesterov"] else momenta
             if group["weight_decay"]:
                 torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
-            by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
-            for i, p in enumerate(params):
-                by_shape[tuple(p.shape)].append(i)
-            for (rows, columns), members in by_shape.items():
-                stacked = torch.stack([updates[i] for i in members])
-                whole = _orthogonalised(stacked, group["ns_coefficients"], group["ns_steps"], group["eps"])
+            directions = _shared_out(updates, group)
+            for (rows, columns), members in _by_shape(updates, range(len(updates))).items():
                 rate = group["lr"] * math.sqrt(max(1, rows / columns))
-                torch._foreach_add_([params[i] for i in members], list(whole.to(stacked.dtype)), alpha=-rate)
+                torch._foreach_add_([params[i] for i in members], [directions[i] for i in members], alpha=-rate)
 
 
-def _orthogonalised(matrices: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
+def shares(costs: Sequence[float], processes: int) -> list[list[int]]:
+    """Which of the tasks with these `costs` each process takes: the dearest first, to whoever has least to do."""
+    taken: list[list[int]] = [[] for _ in range(processes)]
+    loads = [0.0] * processes
+    for task in sorted(range(len(costs)), key=lambda i: -costs[i]):
+        least = loads.index(min(loads))
+        taken[least].append(task)
+        loads[least] += costs[task]
+    return taken
+
+
+def _shared_out(matrices: Sequence[Tensor], group: dict[str, Any]) -> list[Tensor]:
+    """The orthogonalised `matrices`, of which each process computes its share."""
+    grouped = dist.is_available() and dist.is_initialized()
+    rank, processes = (dist.get_rank(), dist.get_world_size()) if grouped else (0, 1)
+    costs = [float(m.numel() * min(m.shape)) for m in matrices]
+    whole = matrices[0].new_zeros(sum(m.numel() for m in matrices), dtype=torch.bfloat16)
+    parts = [part.view_as(m) for part, m in zip(whole.split([m.numel() for m in matrices]), matrices, strict=True)]
+    for members in _by_shape(matrices, shares(costs, processes)[rank]).values():
+        found = _orthogonalised(torch.stack([matrices[i] for i in members]), group)
+        torch._foreach_copy_([parts[i] for i in members], list(found))
+    if processes > 1:
+        # All but one addend is zero: a sum that is exact, and one exchange for any number of matrices.
+        dist.all_reduce(whole)
+    return [part.to(m.dtype) for part, m in zip(parts, matrices, strict=True)]
+
+
+def _by_shape(matrices: Sequence[Tensor], chosen: Sequence[int]) -> dict[tuple[int, int], list[int]]:
+    """The indices in `chosen`, by the rows and columns of their matrices."""
+    members: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for i in chosen:
+        rows, columns = matrices[i].shape
+        members[rows, columns].append(i)
+    return members
+
+
+def _orthogonalised(matrices: Tensor, group: dict[str, Any]) -> Tensor:
     """`matrices` `[B, m, n]` with their singular values near 1, in bfloat16, by a Newton-Schulz iteration."""
-    a, b, c = coefficients
+    a, b, c = group["ns_coefficients"]
     x = matrices.bfloat16()
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=eps)
-    for _ in range(steps):
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=group["eps"])
+    for _ in range(group["ns_steps"]):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
