@@ -8,8 +8,13 @@ import torch
 from cwic.latents.prior import LAMBDA_MAX, LAMBDA_MIN, Prior, features, lmbda_of
 
 LEVEL = torch.tensor([300, 800])
-PRECIOUS = torch.full((16,), 100.0)
-"""Scales of y at which errors weigh so much that all rounding is to the nearest."""
+
+
+@pytest.fixture
+def precise(prior: Prior) -> Prior:
+    """Errors weigh so much that all rounding is to the nearest."""
+    prior.error_weight = 1e6
+    return prior
 
 
 def test_lambda_is_log_linear_between_its_ends() -> None:
@@ -17,47 +22,49 @@ def test_lambda_is_log_linear_between_its_ends() -> None:
     assert ends == pytest.approx([LAMBDA_MIN, math.sqrt(LAMBDA_MIN * LAMBDA_MAX), LAMBDA_MAX])
 
 
-def test_evaluation_rounds_and_training_draws_noise_for_the_rate_alone(prior: Prior) -> None:
+def test_evaluation_rounds_and_training_draws_noise_for_the_rate_alone(precise: Prior) -> None:
     y = torch.randn(2, 16, 8, 8)
-    still = prior(y, LEVEL, PRECIOUS)
-    assert torch.equal(prior(y, LEVEL, PRECIOUS).y_bits, still.y_bits)
-    prior.train()
-    first, second = prior(y, LEVEL, PRECIOUS), prior(y, LEVEL, PRECIOUS)
+    still = precise(y, LEVEL)
+    assert torch.equal(precise(y, LEVEL).y_bits, still.y_bits)
+    precise.train()
+    first, second = precise(y, LEVEL), precise(y, LEVEL)
     assert not torch.equal(first.y_bits, second.y_bits)
     assert not torch.equal(first.z_bits, second.z_bits)
     assert torch.equal(first.y_hat, still.y_hat)  # decoder and context see rounded values in both
     torch.testing.assert_close(first.y_bits, still.y_bits, rtol=0.1, atol=0)
-    prior.hard_rounding = True
-    assert torch.equal(prior(y, LEVEL, PRECIOUS).y_bits, still.y_bits)
+    precise.hard_rounding = True
+    assert torch.equal(precise(y, LEVEL).y_bits, still.y_bits)
 
 
 def test_rounding_by_cost_saves_bits_and_lets_gradients_through(prior: Prior) -> None:
     y = torch.randn(2, 16, 8, 8, requires_grad=True)
-    nearest, cheap = (prior(y, LEVEL, scale) for scale in (PRECIOUS, PRECIOUS / 1e4))
+    cheap = prior(y, LEVEL)
+    prior.error_weight = 1e6
+    nearest = prior(y, LEVEL)
     assert (cheap.y_bits < nearest.y_bits).all()
     assert (cheap.y_hat - y).square().mean() > (nearest.y_hat - y).square().mean()
     cheap.y_hat.square().sum().backward()
     assert (y.grad.abs().amax(dim=(0, 2, 3)) > 0).all()
 
 
-def test_the_decoded_latent_is_within_half_a_step(prior: Prior) -> None:
+def test_the_decoded_latent_is_within_half_a_step(precise: Prior) -> None:
     y = torch.randn(2, 16, 8, 12)
-    out = prior(y, torch.tensor([0, 256]), PRECIOUS)
-    half_steps = 0.5 / torch.exp2(prior.exact.log2_gain.value[[0, 2]])
+    out = precise(y, torch.tensor([0, 256]))
+    half_steps = 0.5 / torch.exp2(precise.exact.log2_gain.value[[0, 2]])
     assert ((out.y_hat - y).abs() <= half_steps[:, :, None, None] * 1.001).all()
     assert out.y_bits.shape == out.z_bits.shape == (2,)
 
 
-def test_the_rate_rises_with_the_gain(prior: Prior) -> None:
+def test_the_rate_rises_with_the_gain(precise: Prior) -> None:
     y = torch.randn(1, 16, 8, 8)
-    rates = [prior(y, torch.tensor([level]), PRECIOUS).y_bits.item() for level in (0, 500, 1000)]
+    rates = [precise(y, torch.tensor([level])).y_bits.item() for level in (0, 500, 1000)]
     assert rates[0] < rates[1] < rates[2]
 
 
 def test_gradients_reach_every_parameter_and_the_latent(prior: Prior) -> None:
     prior.train()
     y = torch.randn(8, 16, 8, 8, requires_grad=True)
-    out = prior(y, torch.arange(64, 1024, 128), PRECIOUS)
+    out = prior(y, torch.arange(64, 1024, 128))
     (out.y_bits.sum() + out.z_bits.sum() + out.y_hat.square().sum()).backward()
     assert [name for name, p in prior.named_parameters() if not p.grad.abs().max() > 0] == []
     assert (y.grad.abs().amax(dim=(0, 2, 3)) > 0).all()

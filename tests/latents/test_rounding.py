@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cwic.entropy.tables import Tables
-from cwic.latents.rounding import CAUTION, CONSIDERED, error_weight, round_by_cost, symbol_costs
+from cwic.latents.rounding import CONSIDERED, round_by_cost, symbol_costs
 
 
 def test_costs_are_the_ideal_lengths_of_magnitudes(tables: Tables) -> None:
@@ -16,15 +16,6 @@ def test_costs_are_the_ideal_lengths_of_magnitudes(tables: Tables) -> None:
         for magnitude in (0, 3, 40):
             ideal = tables.bits(np.array([-magnitude]), np.array([index], dtype=np.uint8))
             assert costs[index, magnitude].item() == pytest.approx(ideal)
-
-
-def test_an_error_weighs_what_it_does_in_the_loss() -> None:
-    lmbda, y_scale, gain = torch.tensor([[0.02]]), torch.tensor([0.3, 0.1]), torch.tensor([[4.0, 2.0]])
-    # One step off in one latent of a picture of n pixels, through an orthonormal synthesis.
-    pixels = 64 * 64
-    mse = (y_scale / gain) ** 2 / (3 * pixels)
-    bits = lmbda * 255**2 * mse * pixels
-    torch.testing.assert_close(error_weight(lmbda, y_scale, gain), CAUTION * bits)
 
 
 def test_the_cheaper_of_two_integers_is_chosen(tables: Tables) -> None:

@@ -14,8 +14,8 @@ from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
 from cwic.latents.exact import GAIN_BITS, VALUE_BITS, ExactPrior, LatentPass
 from cwic.latents.gaussian import SKIPPED
-from cwic.latents.order import channel_parts, split_passes
-from cwic.latents.rounding import CONSIDERED, round_by_cost
+from cwic.latents.order import split_passes
+from cwic.latents.rounding import CONSIDERED, ERROR_WEIGHT, round_by_cost
 from cwic.transforms.hyper import Z_MAX
 
 SYMBOL_MAX = 32767
@@ -83,17 +83,17 @@ def encode_latents(
     costs: Tensor,
     y: Tensor,
     z: Tensor,
-    weight: Tensor,
     level: Tensor,
     tile: int = 0,
+    error_weight: float = ERROR_WEIGHT,
 ) -> CodedLatents:
     """Gives the symbols of a tile to `sink`, in coding order.
 
     `y` `[1, M, h, w]` (units of y) and `z` `[1, C_z, h/4, w/4]` (steps) are floats; `costs` (of `symbol_costs`) and
-    `weight` `[1, M]` (of `error_weight`) decide how y is rounded; `level` `[1]`.
+    `error_weight` decide how y is rounded (see `round_by_cost`); `level` `[1]`.
     """
     writer = SymbolWriter(sink, tile)
-    parts, weights = split_passes(y.double().permute(0, 2, 3, 1)), channel_parts(weight)
+    parts = split_passes(y.double().permute(0, 2, 3, 1))
 
     def code(p: LatentPass) -> Tensor:
         steps = parts[p.step] * (p.gain.double() / (1 << GAIN_BITS)) - p.mean.double() / (1 << VALUE_BITS)
@@ -101,7 +101,7 @@ def encode_latents(
         symbols = round_by_cost(
             steps.clamp(-SYMBOL_MAX, SYMBOL_MAX),
             lambda magnitude: costs[table, magnitude.long().clamp_max(CONSIDERED - 1)],
-            weights[p.step],
+            error_weight,
         )
         return writer.put(symbols, p.indexes)
 

@@ -18,7 +18,7 @@ from cwic.latents.context_quadtree import QuadtreeContext
 from cwic.latents.fixed_point import FLOAT, STREAM_BITS, Kit
 from cwic.latents.order import PASSES, channel_parts, join_passes, split_passes
 from cwic.latents.quantize import add_uniform_noise, round_straight_through
-from cwic.latents.rounding import error_weight, round_by_cost
+from cwic.latents.rounding import ERROR_WEIGHT, round_by_cost
 from cwic.models.config import CwicConfig
 from cwic.nn.gain import KNOT_SPACING, KNOTS, MAX_LEVEL
 from cwic.transforms.hyper import Z_BITS, Z_MAX, HyperAnalysis, HyperSynthesis
@@ -60,6 +60,7 @@ class Prior(nn.Module):
     """
 
     hard_rounding = False
+    error_weight = ERROR_WEIGHT
 
     def __init__(self, config: CwicConfig) -> None:
         super().__init__()
@@ -78,8 +79,8 @@ class Prior(nn.Module):
         step = torch.sqrt(18 / (255**2 * math.log(2) * lmbda))
         self.exact.log2_gain.value.copy_(torch.log2(y_scale[None, :] / step[:, None]))
 
-    def forward(self, y: Tensor, level: Tensor, y_scale: Tensor) -> PriorOutput:
-        """`y` `[B, M, h, w]` with h and w multiples of 4, `level` `[B]` integers, `y_scale` `[M]` of the analysis."""
+    def forward(self, y: Tensor, level: Tensor) -> PriorOutput:
+        """`y` `[B, M, h, w]` with h and w multiples of 4, `level` `[B]` integers."""
         noisy = self.training and not self.hard_rounding
         log2_gain = self.exact.log2_gain(level)
         gain_map = torch.exp2(log2_gain)[:, :, None, None]
@@ -92,7 +93,6 @@ class Prior(nn.Module):
 
         steps = split_passes(y_steps.permute(0, 2, 3, 1))
         log2_gains = channel_parts(log2_gain)
-        weights = channel_parts(error_weight(lmbda_of(level)[:, None], y_scale, torch.exp2(log2_gain)))
         decoded, y_bits = [], torch.zeros_like(z_bits[:, 0, 0, 0])
         for k in range(PASSES):
             gain = torch.exp2(log2_gains[k])
@@ -102,7 +102,7 @@ class Prior(nn.Module):
             if noisy:
                 coded, symbols = add_uniform_noise(residual), round_straight_through(residual)
             else:
-                coded = symbols = _round_as_coded(residual, log2_scale, weights[k])
+                coded = symbols = _round_as_coded(residual, log2_scale, self.error_weight)
             y_bits = y_bits + gaussian.bits(coded, log2_scale).flatten(1).sum(1)
             y_steps_hat = symbols + mean * gain
             decoded.append(y_steps_hat / gain)
@@ -112,7 +112,7 @@ class Prior(nn.Module):
         return PriorOutput(y_hat, y_bits, z_bits.flatten(1).sum(1))
 
 
-def _round_as_coded(residual: Tensor, log2_scale: Tensor, weight: Tensor) -> Tensor:
+def _round_as_coded(residual: Tensor, log2_scale: Tensor, weight: float) -> Tensor:
     """The encoder's rounding, with the gradient of the identity."""
     with torch.no_grad():
         symbols = round_by_cost(residual, lambda magnitude: gaussian.bits(magnitude, log2_scale), weight)

@@ -16,22 +16,18 @@ from torch import Tensor
 if TYPE_CHECKING:
     from cwic.entropy.tables import Tables
 
-CAUTION = 1.5
-"""Errors weigh this much more than in the loss: zeros impoverish later contexts. The best of 0.5 ... 3 by trial."""
+ERROR_WEIGHT = 22.0
+"""Bits that a squared error of one quantisation step is worth; by trial (docs/training.md).
+
+Where trained gains are what an ideal coder of high rate would use, whatever the distortion they were trained for, it is
+6 / ln 2 = 8.7 in the loss; in `cwic-s` it is 9 to 15. Zeros also impoverish later contexts: so errors weigh more.
+"""
 CONSIDERED = 64
 """Larger magnitudes are rounded to the nearest: there one step costs next to no bits."""
 ESCAPE_BITS = 16.0
 
 
-def error_weight(lmbda: Tensor, y_scale: Tensor, gain: Tensor) -> Tensor:
-    """Bits that a squared error of one quantisation step is worth, per channel.
-
-    A step of y is `y_scale / gain` in the picture's [0, 1] values, and the MSE is over 3 values a pixel.
-    """
-    return CAUTION * lmbda * (255**2 / 3) * (y_scale / gain).square()
-
-
-def round_by_cost(values: Tensor, bits: Callable[[Tensor], Tensor], weight: Tensor) -> Tensor:
+def round_by_cost(values: Tensor, bits: Callable[[Tensor], Tensor], weight: Tensor | float = ERROR_WEIGHT) -> Tensor:
     """Of the two integers around each value (in steps), as floats, the one with fewer `bits` plus weighted error.
 
     `bits` gives the cost of integer magnitudes of the shape of `values`; `weight` broadcasts to it.

@@ -12,8 +12,8 @@ from cwic.image.tiles import Halo
 from cwic.latents.coding import CodedLatents, SymbolSink, decode_latents, encode_latents
 from cwic.latents.exact import GAIN_BITS, ExactPrior
 from cwic.latents.gaussian import scale_grid
-from cwic.latents.prior import features, lmbda_of
-from cwic.latents.rounding import error_weight, symbol_costs
+from cwic.latents.prior import features
+from cwic.latents.rounding import symbol_costs
 from cwic.models.config import CwicConfig
 from cwic.models.model import CwicModel
 from cwic.transforms.analysis import Analysis
@@ -76,9 +76,8 @@ class ExportedModel(nn.Module):
         """
         levels = self._levels(level)
         z = self.hyper_analyse(y, level)
-        weight = error_weight(lmbda_of(levels).double()[:, None], self.g_a.y_scale.double(), self._gain(levels))
         sink = sink or SymbolEncoder(self.tables)
-        return encode_latents(self.prior, sink, self.costs, y, z, weight, levels, tile)
+        return encode_latents(self.prior, sink, self.costs, y, z, levels, tile)
 
     @torch.no_grad()
     def decode_latents(self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0) -> Tensor:

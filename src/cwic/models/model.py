@@ -40,7 +40,7 @@ class CwicModel(nn.Module):
 
     def forward(self, x: Tensor, level: Tensor) -> ModelOutput:
         """`x` `[B, 3, H, W]` in [0, 1] with sides that are multiples of 64; `level` `[B]` integers 0..1000."""
-        y_hat, y_bits, z_bits = self.prior(self.g_a(x, level), level, self.g_a.y_scale)
+        y_hat, y_bits, z_bits = self.prior(self.g_a(x, level), level)
         return ModelOutput(self.g_s(y_hat, level), y_bits, z_bits)
 
     @torch.no_grad()
