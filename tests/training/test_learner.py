@@ -66,6 +66,20 @@ def same(first: object, second: object) -> None:
         assert first == second
 
 
+def test_a_new_run_starts_from_the_weights_of_a_fine_tune(
+    recipe: Recipe, pictures: PictureFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned = learner(replace(recipe, hard_rounding=True), pictures)
+    tuned.step(0.0)
+    tuned.save(tmp_path / "final.ckpt")
+    started = Learner(Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"), recipe, pictures)
+    started.start(tmp_path / "final.ckpt")
+    assert "learnt other parameters" in capsys.readouterr().err
+    same(started.average.state_dict(), tuned.average.state_dict())
+    started.step(0.0)
+    assert started.metrics() is not None
+
+
 def test_a_step_can_be_made_of_several_batches(paper_recipe: Recipe, pictures: PictureFolder) -> None:
     taught = learner(replace(paper_recipe, accumulate=3), pictures)
     taught.step(0.0)

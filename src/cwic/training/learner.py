@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -137,7 +138,11 @@ class Learner:
         # A frozen g_a stays what it is now, so a fine-tune starts from the average, and its optimisers anew.
         load_into(self._model, state["average" if self._recipe.hard_rounding else "model"], checkpoint)
         if "optimisers" in state and not self._recipe.hard_rounding:
-            self._optimisers.load_state_dict(state["optimisers"])
+            try:
+                self._optimisers.load_state_dict(state["optimisers"])
+            except InputError as error:
+                print(f"{checkpoint}: {error}: the optimisers start anew", file=sys.stderr)
+                self._optimisers = Optimisers(self._model, self._recipe)
         self.progress.fresh = False
 
     def _continue(self, checkpoint: Path) -> None:

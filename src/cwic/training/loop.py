@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import torch.distributed as dist
 from lightning.fabric import Fabric
 
 from cwic.training.checkpoint import load_checkpoint
@@ -52,7 +53,7 @@ def train(
     written every `save_every` seconds, and when a signal or the budget stops the run before its end. To `resume` a
     folder is to go on from its `latest.ckpt` as if nothing had happened: what was used of budget and steps counts. If
     the rates had begun to fall by then, and a longer budget makes that too early, it goes on from `undecayed.ckpt`.
-    To `resume` a file is to start a new run from its weights, and its optimisers' states if it has any.
+    To `resume` a file is to start a new run from its weights, and its optimisers' states if it has any that fit.
     Raises `InputError` if data or checkpoint cannot be used.
     """
     # Under torchrun, which says how many nodes it started on, each node has `devices`.
@@ -119,6 +120,9 @@ def train(
         if finished:
             check()
     _list_skipped(pictures, listed)  # what shards turned up meanwhile
+    if dist.is_available() and dist.is_initialized():
+        # A process that ends with the group's threads alive may abort.
+        dist.destroy_process_group()
     return Outcome(end if fabric.is_global_zero else None, finished)
 
 
