@@ -25,12 +25,12 @@ from cwic.image.files import write_atomically
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 SETS = ("kodak", "val")
-MODELS = ("cwic-s",)
+MODELS = ("cwic-s", "cwic-s-ms-ssim")
 CURVES = RESULTS / "kodak" / "rd.svg"
 # Dearer rates than anybody uses would press the curves together.
 CURVES_MAX_BPP = 2.0
 CURVES_OF = (
-    *(f"kodak/{name}" for name in ("cwic-s", "jpeg", "jpeg2000", "webp", "jpegxl", "heic-psnr", "avif-psnr")),
+    *(f"kodak/{name}" for name in (*MODELS, "jpeg", "jpeg2000", "webp", "jpegxl", "heic-psnr", "avif-psnr")),
     *(f"kodak/published/{name}" for name in ("bpg", "vtm", "cwam2024")),
 )
 CARD_SECTION = """## Rate and distortion on Kodak
@@ -71,10 +71,11 @@ AGAINST = (
 
 
 def bd_table(model: str) -> str:
-    """BD-rates of a model against everything else, in Markdown."""
+    """BD-rates of a model against everything else, and of a variant against the first model, in Markdown."""
     head = ["against", "Kodak, same PSNR", "over", "Kodak, same MS-SSIM", "val, same PSNR"]
     rows = []
-    for peer in AGAINST:
+    first = () if model == MODELS[0] else (Peer(MODELS[0], MODELS[0]),)
+    for peer in (*first, *AGAINST):
         percent, over = _bd("kodak", peer, model, "psnr")
         by_ms_ssim, _ = _bd("kodak", peer, model, "ms-ssim")
         on_val, _ = _bd("val", peer, model, "psnr")

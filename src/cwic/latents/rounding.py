@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 ERROR_WEIGHT = 22.0
 """Bits that a squared error of one quantisation step is worth; by trial (docs/training.md).
 
-Where trained gains are what an ideal coder of high rate would use, whatever the distortion they were trained for, it is
-6 / ln 2 = 8.7 in the loss; in `cwic-s` it is 9 to 15. Zeros also impoverish later contexts: so errors weigh more.
+Where trained gains are what an ideal coder of high rate would use, it is 6 / ln 2 = 8.7 in the loss; in `cwic-s` it is
+9 to 15. Zeros also impoverish later contexts: so errors weigh more.
 """
 CONSIDERED = 64
 """Larger magnitudes are rounded to the nearest: there one step costs next to no bits."""

@@ -51,6 +51,7 @@ CATALOG = {
     row.name: row
     for row in (
         CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True),
+        CatalogRow("cwic-s-ms-ssim", "cwic-s trained for MS-SSIM instead of PSNR", CwicConfig(), True),
         CatalogRow("cwam2024", "the published network (Mudgal & Liu, ISVC 2024)", Cwam2024Config(), False),
         CatalogRow("mean-scale-hyperprior", "its plain ground: no attention, no context", _PLAIN, False),
     )

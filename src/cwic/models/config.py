@@ -26,13 +26,13 @@ class CwicConfig:
     """Latent channels at 1/16; a multiple of 4."""
     trunk: int = 192
     """Channels at 1/8: the planes of the unshuffled picture."""
-    analysis_blocks: int = 2
-    synthesis_blocks: int = 3
+    analysis_blocks: int = 3
+    synthesis_blocks: int = 4
     feature_width: int = 16
     feature_growth: int = 16
     feature_encoding: bool = True
     """Whether g_a has the dense-block module on the planes."""
-    attention: Attention = "cross-window"
+    attention: Attention = "none"
     """What is at the head of each CWAM's gate; `window` attends to the window alone, `none` leaves the branches out."""
     attention_dim: int = 192
     """Channels of the branch at 1/16 that carries the cross-window attention module."""
