@@ -21,11 +21,12 @@ from cwic.evaluation.plot import draw, read_line
 from cwic.evaluation.summary_file import read_summary
 from cwic.evaluation.table import markdown
 from cwic.image.files import write_atomically
+from cwic.models.catalog import shipped
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 SETS = ("kodak", "val")
-MODELS = ("cwic-s", "cwic-s-ms-ssim")
+MODELS = tuple(shipped())
 CURVES = RESULTS / "kodak" / "rd.svg"
 # Dearer rates than anybody uses would press the curves together.
 CURVES_MAX_BPP = 2.0

@@ -18,7 +18,7 @@ from cwic.evaluation.summary import means
 from cwic.models import catalog
 
 ROOT = Path(__file__).parents[2]
-MODELS = [name for name, row in catalog.CATALOG.items() if row.shipped]
+MODELS = catalog.shipped()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from cwic.models.weights import save_weights
 def test_every_model_of_the_catalogue_is_here_under_its_own_id() -> None:
     from cwic.models.weights import model_id
 
-    shipped = [name for name, row in catalog.CATALOG.items() if row.shipped]
+    shipped = catalog.shipped()
     assert catalog.DEFAULT in shipped
     assert catalog.names() == shipped
     ids = [catalog.id_of(name) for name in shipped]

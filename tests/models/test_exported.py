@@ -67,7 +67,7 @@ def test_a_tiles_number_is_in_its_checksum(exported: ExportedModel, picture: Ten
 def test_the_halo_follows_the_shape(
     small: CwicConfig, changed: dict[str, Any], analysis: tuple[int, int], synthesis: tuple[int, int]
 ) -> None:
-    # tests/tiling shows, with pixels, that no less is enough.
+    # tests/tiling shows, with pixels, that it is enough and that a quarter of it is not.
     model = ExportedModel(replace(small, **changed), gaussian_tables(scale_grid()))
     assert (model.analysis_halo, model.synthesis_halo) == (analysis, synthesis)
 

@@ -92,6 +92,7 @@ def test_a_large_tile_is_synthesised_in_blocks(
 
 
 def damaged(chunks: list[Chunk], *lost: int) -> Callable[[int], Chunk]:
+    # Two words: the last one may be zero, which is what a coder reads beyond the end.
     return lambda index: Chunk("T", chunks[index].payload[:-8]) if index in lost else chunks[index]
 
 

@@ -63,11 +63,15 @@ MAX_METADATA_BYTES = 1 << 20
 _LOADING = Lock()
 
 
+def shipped() -> list[str]:
+    """The models whose weights are in the package."""
+    return [row.name for row in CATALOG.values() if row.shipped]
+
+
 def names() -> list[str]:
     """The models whose weights are at hand: those of the package, then those of the user's folders."""
-    shipped = [row.name for row in CATALOG.values() if row.shipped]
     own = [file.stem for folder in _folders() for file in sorted(folder.glob("*" + SUFFIX))]
-    return list(dict.fromkeys([*shipped, *own]))
+    return list(dict.fromkeys([*shipped(), *own]))
 
 
 def weights_path(name: str) -> Path:
