@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from cwic.image.files import write_atomically
-from cwic.models.cost import parts
+from cwic.lab.cost import parts
 from cwic.training.checkpoint import load_checkpoint, load_into, save_state
 from cwic.training.family import FAMILIES
 from cwic.training.loop import FINAL, LATEST, train

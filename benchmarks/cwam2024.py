@@ -22,11 +22,11 @@ from torch import Tensor
 
 from cwic.image.folder import read_picture
 from cwic.image.geometry import pad
-from cwic.image.tensors import to_tensor
-from cwic.latents.context_serial import CONTEXT, SerialContext
-from cwic.models.config import Cwam2024Config
-from cwic.models.cwam2024 import Cwam2024Model
-from cwic.models.cwam2024_export import export
+from cwic.image.arrays import to_tensor
+from cwic.lab.serial_context import CONTEXT, SerialContext
+from cwic.config import Cwam2024Config
+from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.models.CWAMEXPORT import export
 
 
 class Seconds(NamedTuple):

@@ -16,10 +16,10 @@ import torch
 
 from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import pad
-from cwic.image.tensors import to_tensor
-from cwic.models.config import CwicConfig
+from cwic.image.arrays import to_tensor
+from cwic.config import CwicConfig
 from cwic.models.exported import export
-from cwic.models.model import CwicModel
+from cwic.lab.cwic import CwicModel
 from cwic.training.checkpoint import load_checkpoint, load_into
 
 QUALITIES = (20, 50, 80)

@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from cwic.models.catalog import CATALOG
-from cwic.models.config import Cwam2024Config
-from cwic.models.cwam2024 import Cwam2024Model
+from cwic.config import Cwam2024Config
+from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.nn import CrossWindowAttentionModule, FeatureEncoding
 
 N = 16

@@ -22,7 +22,7 @@ from cwic.container import TILE, Chunk, Header, pack_tile, read_container, symbo
 from cwic.errors import FormatError, ModelError
 from cwic.image.metadata import Metadata, metadata_of
 from cwic.models import catalog
-from cwic.models.config import CwicConfig
+from cwic.config import CwicConfig
 
 FAKE_ID = b"fake"
 
@@ -159,8 +159,8 @@ def checkpoint(recorded: ModuleType, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def cwam2024_weights(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weight file of that checkpoint."""
-    from cwic.models.cwam2024_export import export
-    from cwic.models.official import load_official
+    from cwic.models.CWAMEXPORT import export
+    from cwic.lab.official import load_official
     from cwic.models.weights import save_weights
 
     path = tmp_path_factory.mktemp("weights") / "published.safetensors"

@@ -22,7 +22,7 @@ import cwic
 from cwic.container import read_container, unpack_tile
 from cwic.image.geometry import pad
 from cwic.image.picture import as_picture
-from cwic.image.tensors import to_tensor
+from cwic.image.arrays import to_tensor
 from cwic.latents.coding import CodedLatents, encode_latents
 from cwic.latents.coding_serial import encode_serial
 from cwic.models import cwam2024_export, exported
@@ -45,7 +45,7 @@ from cwic.container import read_container, unpack_tile
 from cwic.entropy import SymbolEncoder
 from cwic.latents.coding import encode_latents
 from cwic.latents.coding_serial import encode_serial
-from cwic.latents.fixed_point import _int8_kernel_is_exact
+from cwic.lab.fixed_point import _int8_kernel_is_exact
 from cwic.models.catalog import open_model
 
 bytes_decided = {}

@@ -16,17 +16,17 @@ from cwic.container.header import Header, tile_code_of
 from cwic.container.index import Data, read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.container.salvage import salvage
+from cwic.entropy.lossless import OPAQUE, decode_plane, encode_plane
 from cwic.errors import FormatError, ModelError
 from cwic.image.fidelity import psnr
 from cwic.image.metadata import Metadata, metadata_of, upright
 from cwic.image.picture import Picture, as_picture, to_pillow
-from cwic.image.planes import OPAQUE, decode_plane, encode_plane
-from cwic.image.tiles import Box, Tiles, crop_box, default_tile_code
 from cwic.models import catalog
 from cwic.targets import Target, reach
 from cwic.tiling.decode import TileDecoder
 from cwic.tiling.encode import TileEncoder
-from cwic.tiling.recover import placed_tiles
+from cwic.tiling.grid import Tiles, crop_box, default_tile_code
+from cwic.tiling.placement import placed_tiles
 
 DEFAULT_QUALITY = 50.0
 
@@ -65,7 +65,7 @@ def encode(
         tile: side of tiles in pixels, 128, 256, 512 ...; by default 1024 for pictures over 2 megapixels, and one tile
             for others. Memory grows with the tile, and bytes by a little as tiles get smaller.
         jobs: tiles to work on at a time, in threads.
-        device: where the networks run, as torch names it. It does not change what the file decodes to.
+        device: where the networks run, `cpu` or `cuda`. It does not change what the file decodes to.
         limits: the largest picture to accept.
 
     Raises:
@@ -84,7 +84,7 @@ def encode(
     header.check(limits)
     chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
     network = catalog.open_model(model, device)
-    tiles = TileEncoder(network, picture, Tiles.of(header), again=target is not None)
+    tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 
     def file_at(level: int) -> bytes:
         return write_container(replace(header, level=level), [*chunks, *tiles.encode(level, jobs)])
@@ -113,7 +113,7 @@ def decode(
         model: needed where the file's model is neither in the package nor in a folder that the environment variable
             CWIC_MODELS lists: the path of its weight file.
         jobs: tiles to work on at a time, in threads.
-        device: where the networks run, as torch names it.
+        device: where the networks run: `cpu` or `cuda`.
         limits: the largest picture to accept.
 
     Raises:
@@ -130,7 +130,8 @@ def decode(
     picture = TileDecoder(network, index.header, index.tile).decode(area, jobs)
     side = {chunk.type: chunk.payload for chunk in index.chunks(tiles=False)}
     if ALPHA in side:
-        picture = picture._replace(alpha=decode_plane(side[ALPHA], index.header.height, index.header.width, area))
+        alpha = decode_plane(side[ALPHA], index.header.height, index.header.width, *area.rows_and_columns)
+        picture = picture._replace(alpha=alpha)
     return to_pillow(picture, Metadata.from_payloads(side))
 
 
@@ -171,7 +172,7 @@ def recover(
     picture = decoder.decode(area, jobs)
     side = {chunk.type: chunk.payload for chunk in found.chunks}
     if header.has_alpha:
-        picture, damage = _alpha_if_intact(picture, side.get(ALPHA, b""), area)
+        picture, damage = _alpha_if_intact(picture, side.get(ALPHA, b""))
         lost += damage
     return Recovered(to_pillow(picture, Metadata.from_payloads(side)), [*lost, *decoder.lost])
 
@@ -212,10 +213,10 @@ def _side_chunks(picture: Picture, metadata: Metadata, limits: Limits) -> list[C
     return chunks
 
 
-def _alpha_if_intact(picture: Picture, payload: bytes, area: Box) -> tuple[Picture, list[str]]:
+def _alpha_if_intact(picture: Picture, payload: bytes) -> tuple[Picture, list[str]]:
     """The picture with its alpha, or opaque and what to say of it."""
     try:
-        return picture._replace(alpha=decode_plane(payload, picture.height, picture.width, area)), []
+        return picture._replace(alpha=decode_plane(payload, picture.height, picture.width)), []
     except FormatError:
         opaque = np.full((picture.height, picture.width), OPAQUE, np.uint8)
         return picture._replace(alpha=opaque), ["alpha: the picture is opaque"]

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from cwic.models.config import Cwam2024Config
-from cwic.models.cwam2024 import Cwam2024Model
-from cwic.models.official import load_official, published_name
+from cwic.config import Cwam2024Config
+from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.lab.official import load_official, published_name
 
 FILE = Path(__file__).with_name("cwam2024_n16.safetensors")
 N, HEIGHT, WIDTH, SEED = 16, 64, 128, 7

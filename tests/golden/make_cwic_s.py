@@ -14,7 +14,7 @@ from PIL import Image
 
 import cwic
 from cwic.container import TILE, Container, read_container, unpack_tile
-from cwic.image.tiles import Tiles
+from cwic.tiling.grid import Tiles
 
 GOLDEN = Path(__file__).parent
 PHOTOGRAPH = GOLDEN.parents[1] / "examples" / "chelsea.png"

@@ -8,9 +8,9 @@ from torch import nn
 
 from cwic.entropy.tables import Tables, gaussian_tables
 from cwic.latents.exact import ExactPrior
-from cwic.latents.gaussian import scale_grid
-from cwic.latents.prior import Prior
-from cwic.models.config import CwicConfig
+from cwic.lab.gaussian import scale_grid
+from cwic.lab.prior import Prior
+from cwic.config import CwicConfig
 
 
 @pytest.fixture

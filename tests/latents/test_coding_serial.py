@@ -9,10 +9,10 @@ from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
 from cwic.latents.coding import SYMBOL_MAX, CodedLatents
 from cwic.latents.coding_serial import decode_serial, encode_serial
-from cwic.latents.context_serial import SerialContext
+from cwic.lab.serial_context import SerialContext
 from cwic.latents.exact_serial import ExactSerialPrior
-from cwic.latents.fixed_point_wide import FRACTION_BITS
-from cwic.transforms.cheng2020 import hyper_synthesis
+from cwic.latents.wide import FRACTION_BITS
+from cwic.lab.cwam2024_hyper import hyper_synthesis
 
 N = 8
 SHAPE = (2, 3)

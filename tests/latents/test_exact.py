@@ -8,8 +8,8 @@ from torch import Tensor
 from cwic.entropy.tables import Tables
 from cwic.errors import ModelError
 from cwic.latents.exact import GAIN_BITS, GAIN_OCTAVES, VALUE_BITS, ExactPrior, LatentPass
-from cwic.latents.order import split_passes
-from cwic.latents.prior import Prior, features
+from cwic.lab.passes import split_passes
+from cwic.lab.prior import Prior, features
 
 
 def test_the_gain_is_a_power_of_two_to_24_bits(exact: ExactPrior) -> None:

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from cwic.errors import ModelError
-from cwic.latents.context_serial import NoContext, SerialContext
+from cwic.lab.serial_context import NoContext, SerialContext
 from cwic.latents.exact_serial import FIRST_INDEX, ExactSerialPrior, Wave
-from cwic.latents.fixed_point_wide import FRACTION_BITS
-from cwic.latents.gaussian import scale_grid
-from cwic.transforms.cheng2020 import hyper_synthesis
+from cwic.latents.wide import FRACTION_BITS
+from cwic.lab.gaussian import scale_grid
+from cwic.lab.cwam2024_hyper import hyper_synthesis
 
 N = 8
 UNIT = 1 << FRACTION_BITS

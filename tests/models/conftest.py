@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cwic.models.config import CwicConfig
+from cwic.config import CwicConfig
 from cwic.models.exported import ExportedModel, export
-from cwic.models.model import CwicModel
+from cwic.lab.cwic import CwicModel
 from cwic.models.weights import save_weights
 
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from cwic.errors import FormatError, ModelError
 from cwic.latents import gaussian
-from cwic.latents.fixed_point_wide import FRACTION_BITS
-from cwic.models.config import Cwam2024Config
-from cwic.models.cwam2024 import Cwam2024Model
-from cwic.models.cwam2024_export import ExportedCwam2024, export
-from cwic.models.official import load_official
+from cwic.latents.wide import FRACTION_BITS
+from cwic.config import Cwam2024Config
+from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.models.CWAMEXPORT import ExportedCwam2024, export
+from cwic.lab.official import load_official
 
 
 @pytest.fixture(scope="module")

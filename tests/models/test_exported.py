@@ -9,11 +9,11 @@ from torch import Tensor
 
 from cwic.entropy.tables import gaussian_tables
 from cwic.errors import FormatError, ModelError
-from cwic.latents.gaussian import scale_grid
-from cwic.latents.prior import features
-from cwic.models.config import CwicConfig
+from cwic.lab.gaussian import scale_grid
+from cwic.lab.prior import features
+from cwic.config import CwicConfig
 from cwic.models.exported import ExportedModel, export
-from cwic.models.model import CwicModel
+from cwic.lab.cwic import CwicModel
 
 
 @pytest.mark.parametrize("level", [0, 417, 1000])

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from cwic.entropy.tables import gaussian_tables
-from cwic.latents.gaussian import scale_grid
-from cwic.models.config import CONFIGS, Cwam2024Config, CwicConfig, ModelConfig
+from cwic.lab.gaussian import scale_grid
+from cwic.config import CONFIGS, Cwam2024Config, CwicConfig, ModelConfig
 from cwic.models.families import FAMILIES, CodingModel
 
 

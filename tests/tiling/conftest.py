@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from cwic.image.picture import Picture
-from cwic.models.config import CwicConfig
+from cwic.config import CwicConfig
 from cwic.models.exported import ExportedModel, export
-from cwic.models.model import CwicModel
+from cwic.lab.cwic import CwicModel
 
 
 @pytest.fixture(scope="package", params=["cross-window", "none"])

@@ -9,13 +9,13 @@ import torch
 from cwic.container import PLAIN, Chunk, Header, unpack_tile
 from cwic.errors import FormatError
 from cwic.image.picture import Picture
-from cwic.image.tensors import to_picture
-from cwic.image.tiles import Box, Halo, Tiles
+from cwic.image.arrays import to_picture
+from cwic.tiling.grid import Box, Halo, Tiles
 from cwic.models.exported import ExportedModel
 from cwic.tiling import decode as decode_module
 from cwic.tiling.decode import GREY, TileDecoder
 from cwic.tiling.encode import TileEncoder
-from cwic.tiling.plain import encode_plain
+from cwic.tiling.lossless_tile import encode_plain
 
 LEVEL = 600
 HEADER = Header(b"fake", 700, 500, "RGB", LEVEL, tile_code=1)

@@ -7,8 +7,8 @@ import torch
 from cwic.container import unpack_tile
 from cwic.image.geometry import pad
 from cwic.image.picture import Picture
-from cwic.image.tensors import to_tensor
-from cwic.image.tiles import Box, Halo, Tiles
+from cwic.image.arrays import to_tensor
+from cwic.tiling.grid import Box, Halo, Tiles
 from cwic.models.exported import ExportedModel
 from cwic.tiling.encode import TileEncoder, region_tensor
 

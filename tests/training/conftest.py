@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cwic.models.config import Cwam2024Config, CwicConfig
+from cwic.config import Cwam2024Config, CwicConfig
 from cwic.training.recipe import Recipe
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cwic.errors import InputError
-from cwic.models.model import CwicModel
+from cwic.lab.cwic import CwicModel
 from cwic.models.weights import load_weights, model_id
 from cwic.training import export
 from cwic.training.checkpoint import save_checkpoint

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from cwic.errors import InputError
-from cwic.latents.prior import lmbda_of
-from cwic.models.config import CONFIGS, Cwam2024Config
+from cwic.lab.prior import lmbda_of
+from cwic.config import CONFIGS, Cwam2024Config
 from cwic.models.exported import ExportedModel
-from cwic.models.model import CwicModel
+from cwic.lab.cwic import CwicModel
 from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
 
@@ -74,7 +74,7 @@ def test_exports_are_what_is_shipped(recipe: Recipe, paper_recipe: Recipe, monke
     assert isinstance(FAMILIES["cwic"].export(model, crops), ExportedModel)
     paper = FAMILIES["cwam2024"].build(paper_recipe)
     exporter = SimpleNamespace(export=lambda given: ("exported", given))
-    monkeypatch.setitem(sys.modules, "cwic.models.cwam2024_export", exporter)
+    monkeypatch.setitem(sys.modules, "cwic.models.CWAMEXPORT", exporter)
     assert FAMILIES["cwam2024"].export(paper, crops) == ("exported", paper)
 
 

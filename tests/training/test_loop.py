@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from cwic.errors import InputError
-from cwic.models.model import CwicModel
+from cwic.lab.cwic import CwicModel
 from cwic.training import learner, loop
 from cwic.training.checkpoint import load_checkpoint
 from cwic.training.recipe import Recipe

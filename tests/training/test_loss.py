@@ -6,7 +6,7 @@ import torch
 
 from cwic.errors import InputError
 from cwic.evaluation.metrics import ms_ssim
-from cwic.models.model import ModelOutput
+from cwic.lab.cwic import ModelOutput
 from cwic.training.loss import rate_distortion
 
 

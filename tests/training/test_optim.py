@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from cwic.errors import InputError
-from cwic.models.config import Cwam2024Config
-from cwic.models.cwam2024 import Cwam2024Model
-from cwic.models.model import CwicModel
+from cwic.config import Cwam2024Config
+from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.lab.cwic import CwicModel
 from cwic.training.optim import Optimisers
 from cwic.training.recipe import Recipe
 

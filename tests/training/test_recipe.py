@@ -7,8 +7,8 @@ import pytest
 
 from cwic.errors import InputError
 from cwic.models.catalog import CATALOG
-from cwic.models.config import Cwam2024Config
-from cwic.models.cost import parts
+from cwic.config import Cwam2024Config
+from cwic.lab.cost import parts
 from cwic.training.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from cwic.image.folder import read_picture
-from cwic.image.tensors import to_tensor
-from cwic.latents.prior import lmbda_of
-from cwic.models.model import CwicModel
+from cwic.image.arrays import to_tensor
+from cwic.lab.prior import lmbda_of
+from cwic.lab.cwic import CwicModel
 from cwic.training.loss import rate_distortion
 from cwic.training.recipe import Recipe
 from cwic.training.validation import validate

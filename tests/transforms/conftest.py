@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cwic.models.config import CwicConfig
+from cwic.config import CwicConfig
 
 
 @pytest.fixture

@@ -74,8 +74,8 @@ def import_checkpoint(
         if not output.absolute().parent.is_dir():
             raise InputError(f"the folder of {output} does not exist")
 
-        from cwic.models.cwam2024_export import export
-        from cwic.models.official import load_official
+        from cwic.lab.official import load_official
+        from cwic.models.CWAMEXPORT import export
         from cwic.models.weights import model_id, save_weights
 
         exported = export(load_official(checkpoint))

@@ -1,20 +1,15 @@
 """Rounding as the encoder does it: the nearest integer, or the next one towards zero where its bits are worth more.
 
-Any choice decodes exactly, so this is free to change. What a choice does to later contexts is not looked at, but for
-errors weighing a little more than the loss says.
+Any choice decodes exactly, so this is free to change: no decoder runs it, but for plain tiles, whose weight is fixed
+(docs/format.md, section 8).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from cwic.entropy.tables import Tables
+from cwic.entropy.tables import PRECISION, Tables
 
 ERROR_WEIGHT = 22.0
 """Bits that a squared error of one quantisation step is worth; by trial (docs/training.md).
@@ -27,28 +22,37 @@ CONSIDERED = 64
 ESCAPE_BITS = 16.0
 
 
-def round_by_cost(values: Tensor, bits: Callable[[Tensor], Tensor], weight: Tensor | float = ERROR_WEIGHT) -> Tensor:
-    """Of the two integers around each value (in steps), as floats, the one with fewer `bits` plus weighted error.
+def round_by_cost(
+    values: NDArray[np.floating], costs: NDArray[np.float64], tables: NDArray[np.uint8], weight: float
+) -> NDArray[np.floating]:
+    """Of the two integers around each value (in steps), as floats, the one with fewer bits plus weighted error.
 
-    `bits` gives the cost of integer magnitudes of the shape of `values`; `weight` broadcasts to it.
+    Args:
+        values: means removed, of any shape.
+        costs: what `symbol_costs` gives.
+        tables: the number of each value's table, of the same shape.
+        weight: bits that a squared error of one step is worth.
     """
-    magnitude = values.abs()
-    nearest = magnitude.round()
-    lower = (nearest - 1).clamp_min(0)
-    saved = bits(nearest) - bits(lower)
-    added = weight * ((magnitude - lower).square() - (magnitude - nearest).square())
-    return torch.where(saved > added, lower, nearest) * values.sign()
+    shape, values, tables = values.shape, values.reshape(-1), tables.reshape(-1)
+    rounded = np.rint(values)
+    nearest = np.abs(rounded)
+    # Values near zero are zero, and large ones are rounded to the nearest: neither has a choice.
+    where = np.flatnonzero((nearest > 0) & (nearest < CONSIDERED))
+    nearest, table = nearest[where], tables[where]
+    index = nearest.astype(np.intp)
+    saved = costs[table, index] - costs[table, index - 1]
+    beyond = np.abs(values[where]) - nearest
+    added = weight * (2 * beyond + 1)
+    rounded[where] = np.copysign(nearest - (saved > added), values[where])
+    return rounded.reshape(shape)
 
 
-def symbol_costs(tables: Tables) -> Tensor:
-    """Bits of the magnitudes 0 ... CONSIDERED - 1 under each table: float64 `[tables, CONSIDERED]`."""
-    # Imported here because training rounds too, and has no need of an entropy coder.
-    from cwic.entropy.tables import PRECISION
-
+def symbol_costs(tables: Tables) -> NDArray[np.float64]:
+    """Bits of the magnitudes 0 ... CONSIDERED - 1 under each table: `[tables, CONSIDERED]`."""
     costs = np.empty((len(tables), CONSIDERED))
     for index, reach in enumerate(tables.reaches):
         bits = PRECISION - np.log2(tables[index])
         side = bits[reach : 2 * reach + 1][:CONSIDERED]
         costs[index] = bits[-1] + ESCAPE_BITS
         costs[index, : len(side)] = side
-    return torch.from_numpy(costs)
+    return costs

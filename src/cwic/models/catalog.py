@@ -15,11 +15,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from cwic.config import Cwam2024Config, CwicConfig, ModelConfig
 from cwic.errors import ModelError
-from cwic.models.config import CONFIGS, Cwam2024Config, CwicConfig, ModelConfig
+from cwic.models.registry import FAMILIES
 
 if TYPE_CHECKING:
-    from cwic.models.families import CodingModel
+    from cwic.models.base import CodingModel
 
 
 class CatalogRow(NamedTuple):
@@ -31,19 +32,20 @@ class CatalogRow(NamedTuple):
     shipped: bool
 
 
-class WeightFile(NamedTuple):
-    """What a weight file says of itself."""
-
-    model_id: bytes
-    config: ModelConfig
-
-
 class PartSummary(NamedTuple):
     """A part of a model: its parameters, and its multiply-accumulates per pixel of the picture."""
 
     part: str
     parameters: int
     mac_per_pixel: float
+
+
+class WeightFile(NamedTuple):
+    """What a weight file says of itself; of its parts the last is the total."""
+
+    model_id: bytes
+    config: ModelConfig
+    parts: tuple[PartSummary, ...]
 
 
 _PLAIN = Cwam2024Config(N=192, attention="none", feature_encoding=False, residual_attention=False, context="none")
@@ -60,7 +62,7 @@ DEFAULT = "cwic-s"
 SUFFIX = ".safetensors"
 FOLDERS_VARIABLE = "CWIC_MODELS"
 MAX_METADATA_BYTES = 1 << 20
-_LOADING = Lock()
+_loading = Lock()
 
 
 def shipped() -> list[str]:
@@ -111,16 +113,8 @@ def name_of(model_id: bytes) -> str | None:
 
 def open_model(name: str = DEFAULT, device: str = "cpu") -> CodingModel:
     """A model, ready to code; loaded once per weight file and device, from any thread. Raises `ModelError`."""
-    with _LOADING:
+    with _loading:
         return _loaded(*_version(weights_path(name)), device)
-
-
-def summary(name: str) -> list[PartSummary]:
-    """Parameters and multiply-accumulates per pixel of each part of a model, the total last. Raises `ModelError`."""
-    config = CATALOG[name].config if name in CATALOG else describe(name).config
-    from cwic.models.cost import parts
-
-    return parts(config)
 
 
 def _folders() -> list[Path]:
@@ -144,8 +138,9 @@ def _described(path: Path, _: int) -> WeightFile:
             if size > MAX_METADATA_BYTES:
                 raise ValueError("its header is too long")
             metadata = json.loads(file.read(size))["__metadata__"]
-        config = CONFIGS[metadata.get("family", CwicConfig.family)](**json.loads(metadata["config"]))
-        return WeightFile(bytes.fromhex(metadata["model_id"]), config)
+        config = FAMILIES[metadata["family"]].config(**json.loads(metadata["config"]))
+        parts = tuple(PartSummary(str(p), int(n), float(m)) for p, n, m in json.loads(metadata.get("parts", "[]")))
+        return WeightFile(bytes.fromhex(metadata["model_id"]), config, parts)
     except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
 
@@ -154,4 +149,13 @@ def _described(path: Path, _: int) -> WeightFile:
 def _loaded(path: Path, _: int, device: str) -> CodingModel:
     from cwic.models.weights import load_weights
 
-    return load_weights(path).to(device)
+    return load_weights(path, device)
+
+
+def _after_fork() -> None:
+    global _loading
+    _loading = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

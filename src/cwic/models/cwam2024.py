@@ -1,90 +1,87 @@
-"""The published network as a trainable model: Mudgal & Liu, "Enhancing Learned Image Compression via Cross Window-based
-Attention", ISVC 2024, arXiv 2410.21144, and its released code wherever the paper leaves a choice.
-"""
+"""A model of the published family as it codes: float networks as graphs, the serial prior in integers, tables."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import cast
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from numpy.typing import NDArray
 
-from cwic.latents import gaussian
-from cwic.latents.context_serial import NoContext, SerialContext
-from cwic.latents.factorized import EntropyBottleneck
-from cwic.latents.quantize import add_uniform_noise
-from cwic.models.config import Cwam2024Config
-from cwic.models.model import ModelOutput
-from cwic.transforms.cheng2020 import hyper_analysis, hyper_synthesis
-from cwic.transforms.cwam2024 import Cwam2024Analysis, Cwam2024Synthesis
+from cwic.config import Cwam2024Config
+from cwic.entropy.coder import SymbolEncoder
+from cwic.errors import ModelError
+from cwic.latents.serial import SerialPrior, Wave
+from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, SymbolReader, SymbolSink, SymbolWriter
+from cwic.latents.wide import FRACTION_BITS
+from cwic.models.base import Floats, Halo, ModelData
+from cwic.networks.engine import Network
+from cwic.networks.windows import window_inputs
 
-MULTIPLE = 64
-"""Sides of pictures are multiples of this: whole windows at 1/16 and 1/4, and whole positions of z at 1/64."""
-
-
-class Latents(NamedTuple):
-    """All between the transforms. `[B, N, h, w]` each, but z_hat and z_likelihoods `[B, N, h/4, w/4]`."""
-
-    y: Tensor
-    y_hat: Tensor
-    z_hat: Tensor
-    scales_hat: Tensor
-    means_hat: Tensor
-    y_likelihoods: Tensor
-    z_likelihoods: Tensor
+ALIGNMENT = 64
 
 
-class Cwam2024Model(nn.Module):
-    """The network of the paper, or an ablation of it.
+class Cwam2024Model:
+    """See `cwic.models.base.CodingModel`. The graphs are `g_a`, `h_a` (medians removed) and `g_s`.
 
-        x --g_a--> y --h_a--> z --bottleneck--> z_hat --h_s--+
-                   |                                         |
-                   +--> y_hat --masked 5x5--> context -------+--> 1x1 x 3 --> scales_hat, means_hat
-                          |
-        x_hat <--g_s------+
-
-    At N = 320: 62,606,362 parameters and 1,595,364 multiply-accumulates per pixel, encoder and decoder together. (The
-    released code counts 1,615,764: it projects the coarse tokens after the windows overlap, for the same result.)
-
-    Two choices of the released code decide its numbers and are kept:
-    - in training, y_hat (context and decoder) and the rate of y see two independent draws of uniform noise;
-    - in evaluation, y_hat is `round(y)`, but the rate is that of `round(y - means_hat)`. A coder has to use
-      `round(y - means_hat) + means_hat` for both, so that the bits and x_hat given here are estimates.
+    The symbol of a latent is `round(y - mean)`, and `symbol + mean` is what context and decoder see, both with the mean
+    of the integer prior.
     """
 
-    def __init__(self, config: Cwam2024Config) -> None:
-        super().__init__()
-        self.config = config
-        self.g_a = Cwam2024Analysis(config)
-        self.g_s = Cwam2024Synthesis(config)
-        self.h_a = hyper_analysis(config.N)
-        self.h_s = hyper_synthesis(config.N)
-        self.entropy_bottleneck = EntropyBottleneck(config.N)
-        self.context = SerialContext(config.N) if config.context == "serial" else NoContext()
+    analysis_halo = synthesis_halo = Halo(8, grid=8)
+    """What a tile depends on enough to be seen: the transforms reach further, but fade."""
 
-    def forward(self, x: Tensor) -> ModelOutput:
-        """`x` `[B, 3, H, W]` in [0, 1]. Raises `ValueError` unless H and W are multiples of 64."""
-        latents = self.latents(x)
-        return ModelOutput(self.g_s(latents.y_hat), _bits(latents.y_likelihoods), _bits(latents.z_likelihoods))
+    def __init__(self, data: ModelData, device: str = "cpu") -> None:
+        """Raises `ModelError` if something is missing or does not fit."""
+        self.data, self._config = data, cast(Cwam2024Config, data.config)
+        self._prior = SerialPrior(self._config.N, self._config.context == "serial", data.exact)
+        self.exact_tensors = self._prior.tensors
+        missing = {"g_a", "h_a", "g_s"} - data.graphs.keys()
+        if missing:
+            raise ModelError(f"the weights lack the graph {min(missing)}")
+        self._networks = {name: Network(graph, data.weights, device) for name, graph in data.graphs.items()}
 
-    def latents(self, x: Tensor) -> Latents:
-        """The encoder's side and the entropy model for `x` `[B, 3, H, W]`; raises as `forward` does."""
-        if x.shape[2] % MULTIPLE or x.shape[3] % MULTIPLE:
-            raise ValueError(f"the sides of a picture must be multiples of {MULTIPLE}, not {x.shape[3]}x{x.shape[2]}")
-        # What is rounded, and what the rate is made of, is float32 under autocast too.
-        y = self.g_a(x).float()
-        z_hat, z_likelihoods = self.entropy_bottleneck(self.h_a(y).float())
-        y_hat = add_uniform_noise(y) if self.training else torch.round(y)
-        scales_hat, means_hat = (p.float() for p in self.context(y_hat, self.h_s(z_hat)))
-        residual = add_uniform_noise(y) - means_hat if self.training else torch.round(y - means_hat)
-        y_likelihoods = gaussian.likelihood(residual, scales_hat)
-        return Latents(y, y_hat, z_hat, scales_hat, means_hat, y_likelihoods, z_likelihoods)
+    def prepare_analysis(self, x: Floats) -> Floats:
+        """All of the analysis: with one level, nothing depends on it."""
+        return self._networks["g_a"](x=x, **self._windows(*(side // 16 for side in x.shape[2:])))
 
-    def aux_loss(self) -> Tensor:
-        """What the bottleneck's quantiles learn from, beside the loss (see `EntropyBottleneck`); a scalar."""
-        return self.entropy_bottleneck.aux_loss()
+    def finish_analysis(self, prepared: Floats, level: int = 0) -> Floats:
+        """Returns `prepared`: a model of one rate has no stage that depends on the level."""
+        return prepared
 
+    def compress(self, y: Floats, level: int = 0, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
+        """The symbols are `round(y - mean)`, as published."""
+        writer = SymbolWriter(sink or SymbolEncoder(self.data.tables), tile)
+        rows = y[0].reshape(y.shape[1], -1).T.astype(np.float64)
 
-def _bits(likelihoods: Tensor) -> Tensor:
-    """Bits of each picture, `[B]`."""
-    return -likelihoods.log2().flatten(1).sum(dim=1)
+        def code(wave: Wave) -> NDArray[np.int32]:
+            steps = rows[wave.positions] - wave.means_hat * 2.0**-FRACTION_BITS
+            return writer.put(np.clip(np.rint(steps), -SYMBOL_MAX, SYMBOL_MAX), wave.indexes)
+
+        z = self._networks["h_a"](y=y)[0].transpose(1, 2, 0)
+        z_symbols = writer.put(np.clip(np.rint(z), -SYMBOL_MAX, SYMBOL_MAX), self._prior.z_index)
+        return writer.finish(self._prior.traverse(z_symbols, code))
+
+    def as_written(self, y: Floats, level: int = 0) -> NDArray[np.int64]:
+        return self.compress(y, sink=Discard()).y_hat
+
+    def decompress(
+        self, data: bytes, crc: int, height: int, width: int, level: int = 0, tile: int = 0
+    ) -> NDArray[np.int64]:
+        reader = SymbolReader(self.data.tables, data, tile)
+        shape = height // ALIGNMENT, width // ALIGNMENT, self._config.N
+        z_symbols = reader.get(np.broadcast_to(self._prior.z_index, shape))
+        y_hat = self._prior.traverse(z_symbols, lambda wave: reader.get(wave.indexes))
+        reader.finish(crc)
+        return y_hat
+
+    def synthesise(self, y_hat: NDArray[np.int64], level: int = 0) -> Floats:
+        y = np.ascontiguousarray((y_hat * 2.0**-FRACTION_BITS).transpose(2, 0, 1)[None], np.float32)
+        return self._networks["g_s"](y_hat=y, **self._windows(*y_hat.shape[:2]))
+
+    def _windows(self, rows: int, columns: int) -> dict[str, NDArray[np.generic]]:
+        """The masks that the attention at 1/4 and at 1/16 asks for, of a map of `rows` by `columns` at 1/16."""
+        if self._config.attention == "none":
+            return {}
+        cross = self._config.attention == "cross-window"
+        fine = window_inputs("attention_4", 4 * rows, 4 * columns, 8, 4, cross)
+        return fine | window_inputs("attention_16", rows, columns, 4, 2, cross)

@@ -1,80 +1,110 @@
-"""Weight files: safetensors only. Transforms as floats, the exact path as the integers it is."""
+"""Weight files: safetensors with graphs in their metadata. Tensors and data only, never code."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
+from safetensors.numpy import save
 
 from cwic.entropy.tables import Tables
 from cwic.errors import ModelError
 from cwic.image.files import write_atomically
-from cwic.models.config import CONFIGS, CwicConfig
-from cwic.models.families import FAMILIES, CodingModel
+from cwic.latents.rounding import ERROR_WEIGHT
+from cwic.models.base import CodingModel, ModelData
+from cwic.models.catalog import PartSummary
+from cwic.models.registry import FAMILIES, make_model
+from cwic.networks.graph import Graph
 
-KEEP_FLOAT32 = ("frequency_scale", "y_scale")
-"""Constants whose range half precision does not hold well."""
+EXACT = "prior."
+"""What the names of the integer tensors begin with."""
 TABLES = "tables."
 """What the names of the probability tables begin with."""
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 def model_id(model: CodingModel) -> bytes:
     """Four bytes that name everything that decides a byte: two models with the same id read each other's files."""
-    digest = hashlib.sha256()
-    for name, tensor in _exact_tensors(model):
-        array = tensor.cpu().contiguous().numpy()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
-    return digest.digest()[:4]
+    return _id_of(model.exact_tensors, model.data.tables)
 
 
-def save_weights(path: Path, model: CodingModel, name: str) -> None:
-    """Writes `model` under `name`, whole or not at all."""
-    tensors = {}
-    for key, tensor in model.state_dict().items():
-        half = model.half_precision and tensor.is_floating_point() and not key.endswith(KEEP_FLOAT32)
-        tensors[key] = (tensor.half() if half else tensor).contiguous()
-    tensors |= {key: tensor for key, tensor in _exact_tensors(model) if key.startswith(TABLES)}
+def save_weights(path: Path, model: CodingModel, name: str, parts: Iterable[PartSummary] = ()) -> None:
+    """Writes `model` under `name`, whole or not at all; `parts` say what it costs."""
+    data = model.data
+    used = [tensor for graph in data.graphs.values() for tensor in (*graph.weights(), *graph.gains())]
+    tensors = dict(data.weights(list(dict.fromkeys(used))))
+    tensors |= {EXACT + key: array for key, array in data.exact.items()}
+    tensors |= {TABLES + key: array for key, array in data.tables.to_arrays().items()}
     metadata = {
         "name": name,
-        "family": model.config.family,
+        "family": data.config.family,
         "model_id": model_id(model).hex(),
-        "config": json.dumps(asdict(model.config)),
+        "config": json.dumps(asdict(data.config)),
+        "graphs": json.dumps({key: graph.to_data() for key, graph in data.graphs.items()}),
+        "encoder": json.dumps({"error_weight": data.error_weight}),
+        "parts": json.dumps([list(part) for part in parts]),
     }
-    write_atomically(path, save(tensors, metadata), force=True)
+    write_atomically(path, save({k: np.ascontiguousarray(a) for k, a in tensors.items()}, metadata), force=True)
 
 
-def load_weights(path: Path) -> CodingModel:
-    """Reads a weight file. Raises `ModelError` if it is missing, malformed or not what its metadata say."""
+def load_weights(path: Path, device: str = "cpu") -> CodingModel:
+    """Reads a weight file. Raises `ModelError` if it is missing, malformed or not what its metadata say.
+
+    Tensors of the float networks are read when a network is first used.
+    """
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
-        family = metadata.get("family", CwicConfig.family)
-        config = CONFIGS[family](**json.loads(metadata["config"]))
-        arrays = {key.removeprefix(TABLES): tensors.pop(key).numpy() for key in list(tensors) if key.startswith(TABLES)}
-        model = FAMILIES[family].coding(config, Tables.from_arrays(arrays))
-        model.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in tensors.items()})
+            names = list(file.keys())
+            exact = {name.removeprefix(EXACT): file.get_tensor(name) for name in names if name.startswith(EXACT)}
+            tables = {name.removeprefix(TABLES): file.get_tensor(name) for name in names if name.startswith(TABLES)}
+        if "graphs" not in metadata and "config" in metadata:
+            raise ModelError(f"the weight file {path} is of an earlier cwic: cwic models import converts it")
+        config = FAMILIES[metadata["family"]].config(**json.loads(metadata["config"]))
+        graphs = {
+            key: Graph.from_data(each, dict.fromkeys(names)) for key, each in json.loads(metadata["graphs"]).items()
+        }
+        error_weight = float(json.loads(metadata.get("encoder", "{}")).get("error_weight", ERROR_WEIGHT))
+        data = ModelData(config, exact, Tables.from_arrays(tables), graphs, _reader(path), error_weight)
+        model = make_model(data, device)
     except FileNotFoundError:
         raise ModelError(f"the weight file {path} is missing") from None
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
-    model.prior.prove_bounds()
     if model_id(model).hex() != metadata.get("model_id"):
         raise ModelError(f"the weight file {path} is damaged: its entropy path is not what its id says")
-    return model.eval().requires_grad_(False)
+    return model
 
 
-def _exact_tensors(model: CodingModel) -> Iterator[tuple[str, Tensor]]:
-    """Everything that decides a byte, by name."""
-    for name, tensor in sorted(model.prior.state_dict().items()):
-        yield f"prior.{name}", tensor
-    for name, array in sorted(model.tables.to_arrays().items()):
-        yield f"{TABLES}{name}", torch.from_numpy(array.copy())
+def _reader(path: Path) -> Any:
+    """Gives the tensors of a weight file by name."""
+
+    def read(names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        try:
+            with safe_open(path, framework="np") as file:
+                return {name: file.get_tensor(name) for name in names}
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"the weight file {path} is malformed: {error}") from error
+
+    return read
+
+
+def _id_of(exact: Arrays, tables: Tables) -> bytes:
+    """The id: a hash over the name, type, shape and numbers of every tensor that decides a byte.
+
+    Types are spelled as torch does, which first computed the ids.
+    """
+    digest = hashlib.sha256()
+    for prefix, arrays in ((EXACT, exact), (TABLES, tables.to_arrays())):
+        for name, array in sorted(arrays.items()):
+            digest.update(f"{prefix}{name} torch.{array.dtype} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes())
+    return digest.digest()[:4]

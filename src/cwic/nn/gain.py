@@ -10,24 +10,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-MAX_LEVEL = 1000
-"""Quality level of quality 100; a level is a tenth of a quality."""
-KNOT_SPACING = 128
-"""Levels between two knots: a power of two, so that integer interpolation is a multiplication and a shift."""
-KNOTS = MAX_LEVEL // KNOT_SPACING + 2
+from cwic.latents.levels import KNOT_SPACING, KNOTS
 
 
 def interpolate_knots(knots: Tensor, level: Tensor) -> Tensor:
-    """Linear interpolation of `knots` `[KNOTS, ...]` at `level` `[B]` (integers 0..MAX_LEVEL) to `[B, ...]`.
-
-    Integer knots give integers: the sum is exact and the division is an arithmetic shift that rounds half up.
-    """
+    """Linear interpolation of `knots` `[KNOTS, ...]` at `level` `[B]` (integers 0..1000) to `[B, ...]`."""
     low = level // KNOT_SPACING
     weight = (level % KNOT_SPACING).view(-1, *([1] * (knots.dim() - 1)))
     start, end = knots[low], knots[low + 1]
-    if knots.is_floating_point():
-        return start + (end - start) * (weight.to(knots.dtype) / KNOT_SPACING)
-    return (start * (KNOT_SPACING - weight) + end * weight + KNOT_SPACING // 2) >> (KNOT_SPACING.bit_length() - 1)
+    return start + (end - start) * (weight.to(knots.dtype) / KNOT_SPACING)
 
 
 class LevelGain(nn.Module):

@@ -29,9 +29,14 @@ class GDN(nn.Module):
         self.gamma = nn.Parameter((0.1 * torch.eye(channels) + PEDESTAL).sqrt())
 
     def forward(self, x: Tensor) -> Tensor:
-        beta, gamma = _effective(self.beta, BETA_MIN), _effective(self.gamma, 0.0)
+        beta, gamma = effective_parameters(self)
         norm = F.conv2d(x.square(), gamma[:, :, None, None], beta)
         return x * (norm.sqrt_() if self.inverse else norm.rsqrt_())
+
+
+def effective_parameters(layer: GDN) -> tuple[Tensor, Tensor]:
+    """`beta` `[C]` and `gamma` `[C, C]` as the layer computes with them."""
+    return _effective(layer.beta, BETA_MIN), _effective(layer.gamma, 0.0)
 
 
 def _effective(stored: Tensor, minimum: float) -> Tensor:

@@ -12,18 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from cwic.container.chunks import PLAIN, Chunk, unpack_tile
 from cwic.container.header import Header
 from cwic.errors import FormatError
+from cwic.image.arrays import to_picture
 from cwic.image.picture import Picture
-from cwic.image.tensors import to_picture
-from cwic.image.tiles import LATENT, Box, Tiles
-from cwic.models.families import CodingModel
-from cwic.tiling.encode import region_tensor
-from cwic.tiling.plain import Discard, decode_plain
-from cwic.tiling.workers import Map, workers
+from cwic.models.base import CodingModel
+from cwic.tiling.encode import region_of
+from cwic.tiling.grid import LATENT, Box, Tiles
+from cwic.tiling.lossless_tile import decode_plain
+from cwic.tiling.parallel import Map, workers
 
 GREY = 128
 """What a lost tile is filled with."""
@@ -32,13 +31,10 @@ BLOCK = 1024
 
 
 class Decoded(NamedTuple):
-    """What is known of a box of pixels: latents `[1, h, w, M]`, or of a plain tile its pixels, and latents like them.
-
-    Neither for a lost tile.
-    """
+    """A decoded tile: latents `[h, w, M]`, and the pixels of a plain tile. A lost tile has neither."""
 
     box: Box
-    values: Tensor | None
+    y_hat: NDArray[np.int64] | None
     pixels: NDArray[np.uint8] | None = None
 
 
@@ -112,7 +108,7 @@ class TileDecoder:
             if chunk.type == PLAIN:
                 return self._decode_plain(index, chunk.payload)
             crc, coded = unpack_tile(chunk.payload)
-            return Decoded(box, self._model.decode_latents(coded, crc, box.height, box.width, level, index))
+            return Decoded(box, self._model.decompress(coded, crc, box.height, box.width, level, index))
         except FormatError as error:
             if not self._tolerant:
                 row, column = divmod(index, self._tiles.columns)
@@ -127,14 +123,14 @@ class TileDecoder:
         pixels = decode_plain(payload, visible.height, visible.width, len(mode))
         if len(self._tiles) == 1:
             return Decoded(box, None, pixels)
-        x = region_tensor(Picture(pixels, mode), box.relative_to(box))
-        y = self._model.analyse(x.to(self._model.device), self._header.level)
-        return Decoded(box, self._model.encode_latents(y, self._header.level, index, Discard()).decoded, pixels)
+        x = region_of(Picture(pixels, mode), box.relative_to(box))
+        y = self._model.finish_analysis(self._model.prepare_analysis(x), self._header.level)
+        return Decoded(box, self._model.as_written(y, self._header.level), pixels)
 
     def _is_intact(self, block: Box) -> bool:
         (index,) = self._tiles.meeting(block)
-        _, values, pixels = self._decoded[index]
-        return values is not None or pixels is not None
+        _, y_hat, pixels = self._decoded[index]
+        return y_hat is not None or pixels is not None
 
     def _synthesise(self, block: Box, seen: Box, mode: str) -> NDArray[np.uint8]:
         (index,) = self._tiles.meeting(block)
@@ -151,29 +147,29 @@ class TileDecoder:
         """The region whose latents the synthesis of `block` needs."""
         return self._tiles.around(block, self._model.synthesis_halo)
 
-    def _gather(self, region: Box) -> Tensor:
+    def _gather(self, region: Box) -> NDArray[np.int64]:
         """The latents of a region; zeros where a tile is lost."""
         parts = [self._decoded[index] for index in self._tiles.meeting(region)]
-        if parts[0].box == region and parts[0].values is not None:
-            return parts[0].values
-        known = [(box, values) for box, values, _ in parts if values is not None]
+        if parts[0].box == region and parts[0].y_hat is not None:
+            return parts[0].y_hat
+        known = [(box, y_hat) for box, y_hat, _ in parts if y_hat is not None]
         whole = region.in_latents()
-        gathered = known[0][1].new_zeros(1, whole.height, whole.width, known[0][1].shape[-1])
-        for box, values in known:
+        gathered = np.zeros((whole.height, whole.width, known[0][1].shape[-1]), np.int64)
+        for box, y_hat in known:
             common = box.within(region)
             rows, columns = common.relative_to(region).in_latents().rows_and_columns
             its_rows, its_columns = common.relative_to(box).in_latents().rows_and_columns
-            gathered[:, rows, columns] = values[:, its_rows, its_columns]
+            gathered[rows, columns] = y_hat[its_rows, its_columns]
         return gathered
 
     def _trim(self, bottom: int) -> None:
         """Forgets what no block from row `bottom` on needs."""
         top = self._around(Box(bottom, 0, bottom + 1, 1)).top
-        for index, (box, values, _) in self._decoded.items():
+        for index, (box, y_hat, _) in self._decoded.items():
             cut = box.within(Box(top, box.left, max(top, box.bottom), box.right))
-            if values is not None and cut != box:
+            if y_hat is not None and cut != box:
                 rows, _ = cut.relative_to(box).in_latents().rows_and_columns
-                self._decoded[index] = Decoded(cut, values[:, rows].clone())
+                self._decoded[index] = Decoded(cut, y_hat[rows].copy())
 
 
 def _blocks(tile: Box, area: Box) -> list[Box]:

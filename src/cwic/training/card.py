@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from cwic.models.cost import parts
+from cwic.lab.cost import parts
 from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
 from cwic.training.run_record import RECORD

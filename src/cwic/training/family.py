@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from cwic.errors import InputError
-from cwic.latents.prior import lmbda_of
-from cwic.models.cwam2024 import Cwam2024Model
-from cwic.models.model import CwicModel
+from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.lab.cwic import CwicModel
+from cwic.lab.prior import lmbda_of
 from cwic.nn.gain import MAX_LEVEL
 from cwic.training.loss import MS_SSIM
 from cwic.training.recipe import Recipe
@@ -36,7 +36,7 @@ class Family(ABC):
 
     @abstractmethod
     def build(self, recipe: Recipe) -> nn.Module:
-        """The untrained model: called with `arguments`, it gives a `cwic.models.model.ModelOutput`."""
+        """The untrained model: called with `arguments`, it gives a `cwic.lab.cwic.ModelOutput`."""
 
     @abstractmethod
     def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
@@ -106,8 +106,8 @@ class Cwic(Family):
             module.requires_grad_(False)
 
     def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
+        from cwic.lab.fitting import fit_tables, fit_z_scales
         from cwic.models.exported import export
-        from cwic.models.fitting import fit_tables, fit_z_scales
 
         assert isinstance(model, CwicModel)
         exported = export(model)
@@ -135,7 +135,7 @@ class Cwam2024(Family):
         return model.aux_loss()
 
     def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
-        from cwic.models.cwam2024_export import export
+        from cwic.models.CWAMEXPORT import export
 
         assert isinstance(model, Cwam2024Model)
         return export(model)

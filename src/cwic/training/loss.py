@@ -12,7 +12,7 @@ from torch import Tensor
 from cwic.errors import InputError
 from cwic.extras import require
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE
-from cwic.models.model import ModelOutput
+from cwic.lab.cwic import ModelOutput
 
 PSNR, MS_SSIM = TUNES = ("psnr", "ms-ssim")
 

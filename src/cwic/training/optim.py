@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from cwic.errors import InputError
 from cwic.extras import require
-from cwic.latents.factorized import EntropyBottleneck
-from cwic.latents.fixed_point import Depthwise, PhasePointwise
+from cwic.lab.analysis import LinearMap
+from cwic.lab.bottleneck import EntropyBottleneck
+from cwic.lab.fixed_point import Depthwise, PhasePointwise
 from cwic.nn.residual_attention import ResidualAttention
 from cwic.training.muon import Muon
 from cwic.training.recipe import Recipe
-from cwic.transforms.analysis import LinearMap
 
 QUANTILE_LR = 1e-3
 """For the quantiles of an entropy bottleneck, with a plain Adam, as its authors have it."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from cwic.config import CONFIGS, CwicConfig, ModelConfig
 from cwic.errors import InputError
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE
-from cwic.models.config import CONFIGS, CwicConfig, ModelConfig
 from cwic.training.loss import MS_SSIM, PSNR, TUNES
 
 if sys.version_info >= (3, 11):

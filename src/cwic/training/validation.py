@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cwic.image.arrays import to_tensor
 from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import pad
-from cwic.image.tensors import to_tensor
 from cwic.training.family import FAMILIES
 from cwic.training.loss import rate_distortion
 from cwic.training.recipe import Recipe

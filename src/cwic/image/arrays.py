@@ -1,0 +1,31 @@
+"""Pixels to what networks take and back: uint8 outside, float32 in [0, 1] inside."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cwic.image.picture import Picture
+
+
+def to_floats(picture: Picture) -> NDArray[np.float32]:
+    """The picture as `x`: float32 `[1, 3, H, W]` in [0, 1], alpha left out. Greyscale is given to all channels."""
+    pixels = picture.pixels
+    x = np.broadcast_to(pixels, (3, *pixels.shape)) if picture.mode == "L" else pixels.transpose(2, 0, 1)
+    return np.divide(x[None], np.float32(255), dtype=np.float32, order="C")
+
+
+def to_picture(x_hat: NDArray[np.float32], mode: str = "RGB") -> Picture:
+    """A reconstruction as 8-bit pixels, clamped and rounded.
+
+    Args:
+        x_hat: `[1, 3, H, W]`, nominally in [0, 1].
+        mode: `"RGB"`, or `"L"` for the mean of the three channels.
+    """
+    planes = np.clip(x_hat[0], 0, 1)
+    if mode == "L":
+        planes = planes.mean(axis=0, keepdims=True)
+    planes *= 255
+    levels = np.rint(planes, out=planes).astype(np.uint8)
+    pixels = np.ascontiguousarray(levels.transpose(1, 2, 0))
+    return Picture(pixels[:, :, 0] if mode == "L" else pixels, mode)

@@ -1,0 +1,114 @@
+"""g_a of the `cwic` family: the picture to its latent y."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cwic.config import CwicConfig
+from cwic.lab.orthonormal import BLOCK, block_transform, haar
+from cwic.nn import CrossWindowAttentionModule, DepthConvBlock, FeatureEncoding
+from cwic.nn.depth_conv import start_near_zero
+
+
+class LinearMap(nn.Module):
+    """A 1x1 convolution without bias that keeps float32 under autocast: what it loses, the picture loses.
+
+    `weight` `[C_out, C_in]` learns far more slowly than the rest (see `cwic.training.optim`).
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return F.conv2d(x.float(), self.weight[:, :, None, None])
+
+
+class AttentionBranch(nn.Module):
+    """`y + out(CWAM(in(y)))` at 1/16: last in g_a, first in g_s; close to the identity at the start."""
+
+    def __init__(self, config: CwicConfig) -> None:
+        super().__init__()
+        dim, window = config.attention_dim, config.attention_window
+        self.enter = nn.Conv2d(config.M, dim, 1)
+        cross = config.attention == "cross-window"
+        self.cwam = CrossWindowAttentionModule(
+            dim, window, window // 2, config.attention_heads, config.attention_units, cross
+        )
+        self.leave = start_near_zero(nn.Conv2d(dim, config.M, 1))
+
+    def forward(self, y: Tensor) -> Tensor:
+        return y + self.leave(self.cwam(self.enter(y)))
+
+
+def attention_branch(config: CwicConfig) -> nn.Module:
+    """The attention branch, or, in the ablation without it, the identity in its place."""
+    return nn.Identity() if config.attention == "none" else AttentionBranch(config)
+
+
+class Analysis(nn.Module):
+    """g_a: `x` `[B, 3, H, W]` in [0, 1], H and W multiples of 16, to `y` `[B, M, H/16, W/16]` of unit variance.
+
+        x -> unshuffle 8 -> DCT -> / frequency_scale -> feature encoding -> blocks        (1/8)
+          -> * frequency_scale -> unshuffle 2 -> Haar, M of 768 -> / y_scale -> CWAM branch -> y   (1/16)
+
+    `frequency_scale` `[192]` and `y_scale` `[M]` are standard deviations measured once on the training pictures, and
+    `selected` `[M]` the rows of the Haar transform with the most energy, by falling energy (`calibrate`).
+
+    The level enters with the blocks: what comes before them, `prepare`, is the same for all levels.
+    """
+
+    frequency_scale: Tensor
+    y_scale: Tensor
+    selected: Tensor
+
+    def __init__(self, config: CwicConfig) -> None:
+        super().__init__()
+        self.register_buffer("frequency_scale", torch.ones(config.trunk))
+        self.register_buffer("y_scale", torch.ones(config.M))
+        self.register_buffer("selected", torch.arange(config.M))
+        self.block_transform = LinearMap(block_transform())
+        encoding = FeatureEncoding(config.trunk, config.feature_width, config.feature_growth)
+        self.feature_encoding = encoding if config.feature_encoding else nn.Identity()
+        self.blocks = nn.ModuleList(DepthConvBlock(config.trunk) for _ in range(config.analysis_blocks))
+        self.haar = LinearMap(haar(config.trunk)[: config.M])
+        self.attention = attention_branch(config)
+
+    def planes(self, x: Tensor) -> Tensor:
+        """The block transform of `x`, before any scaling: `[B, 192, H/8, W/8]`."""
+        return self.block_transform(F.pixel_unshuffle(x - 0.5, BLOCK))
+
+    def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        return self.finish(self.prepare(x), level)
+
+    def prepare(self, x: Tensor) -> Tensor:
+        """The encoded features of `x`, what the blocks begin with: `[B, 192, H/8, W/8]`."""
+        features: Tensor = self.feature_encoding(self.planes(x) / self.frequency_scale[:, None, None])
+        return features
+
+    def finish(self, features: Tensor, level: Tensor) -> Tensor:
+        """`y` of what `prepare` gave."""
+        for block in self.blocks:
+            features = block(features, level)
+        y = self.haar(F.pixel_unshuffle(features * self.frequency_scale[:, None, None], 2))
+        return self.attention(y / self.y_scale[:, None, None])
+
+    @torch.no_grad()
+    def calibrate(self, batches: list[Tensor]) -> None:
+        """Measures the scales, and chooses the M of 768 coefficients, on `[B, 3, H, W]` pictures. Once, untrained."""
+        planes = [self.planes(x) for x in batches]
+        self.frequency_scale.copy_(_rms(planes))
+        full = haar(self.frequency_scale.numel()).to(self.haar.weight)
+        every = LinearMap(full)
+        energy = _rms([every(F.pixel_unshuffle(p, 2)) for p in planes])
+        self.selected.copy_(energy.argsort(descending=True)[: self.selected.numel()])
+        self.haar.weight.copy_(full[self.selected])
+        self.y_scale.copy_(energy[self.selected])
+
+
+def _rms(maps: list[Tensor]) -> Tensor:
+    """Root mean square of each channel over a list of `[B, C, H, W]` maps; never so small that dividing by it hurts."""
+    return torch.stack([m.square().mean(dim=(0, 2, 3)) for m in maps]).mean(dim=0).sqrt().clamp_min(1e-4)

@@ -1,0 +1,122 @@
+"""Layers of the exact path in the form that trains: floats that behave as the integers of `cwic.latents.int8` will.
+
+A layer takes and gives a *stream*, channels last. Before a multiplication it lowers the stream to *activations* with 4
+fractional bits, clamped to +-127/16, and its weights are rounded to int8 with one scale per output channel. Gradients
+pass straight through the rounding (Jacob et al., CVPR 2018, section 3), so that turning a trained network into integers
+costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cwic.latents.int8 import ACTIVATION_BITS, INT8_MAX, LEAK_SHIFT, MULTIPLIER_BITS, STREAM_BITS
+from cwic.latents.levels import KNOTS
+from cwic.nn.gain import interpolate_knots
+
+
+def leaky_relu(x: Tensor) -> Tensor:
+    """Leaky ReLU of a stream."""
+    return torch.maximum(x, x * 2.0**-LEAK_SHIFT)
+
+
+def _simulate_activations(x: Tensor) -> Tensor:
+    return torch.fake_quantize_per_tensor_affine(x.float(), 2.0**-ACTIVATION_BITS, 0, -INT8_MAX, INT8_MAX)
+
+
+def _weight_scale(weight: Tensor) -> Tensor:
+    """One scale per output channel of `[..., C_out, C_in]`, so that the largest weight is 127."""
+    return weight.detach().abs().amax(dim=-1).clamp_min(1e-6) / INT8_MAX
+
+
+def _simulate_weights(weight: Tensor) -> Tensor:
+    scale = _weight_scale(weight)[..., None]
+    return weight + (torch.round(weight.detach() / scale) * scale - weight.detach())
+
+
+class Pointwise(nn.Module):
+    """A linear map of channels with bias: `[..., C_in]` to `[..., C_out]`."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
+        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(_simulate_activations(x), _simulate_weights(self.weight), self.bias).float()
+
+
+class PhasePointwise(nn.Module):
+    """Four linear maps, one for each spatial phase: `[..., 4, C_in]` to `[..., 4, C_out]`.
+
+    `order` permutes the maps: phase p uses map `order[p]`.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(4, out_channels, in_channels))
+        self.bias = nn.Parameter(torch.zeros(4, out_channels))
+        for weight in self.weight:
+            nn.init.kaiming_uniform_(weight, a=5**0.5)
+
+    def forward(self, x: Tensor, order: list[int]) -> Tensor:
+        rows = _simulate_activations(x).flatten(0, -3).transpose(0, 1)
+        out = rows @ _simulate_weights(self.weight)[order].transpose(1, 2)
+        return (out.float() + self.bias[order][:, None]).transpose(0, 1).reshape(*x.shape[:-1], -1)
+
+
+class Depthwise(nn.Module):
+    """A 3x3 depth-wise convolution, zero padded: `[B, h, w, C]` in and out."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels, 9).uniform_(-1 / 3, 1 / 3))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.shape[-1]
+        kernel = _simulate_weights(self.weight).view(channels, 1, 3, 3)
+        maps = _simulate_activations(x).permute(0, 3, 1, 2)
+        return F.conv2d(maps, kernel, self.bias, padding=1, groups=channels).permute(0, 2, 3, 1).float()
+
+
+class Knots(nn.Module):
+    """A stream that depends on the quality level alone: level `[B]` to `[B, C]`, from `value` `[KNOTS, C]`."""
+
+    value: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(KNOTS, channels))
+
+    def forward(self, level: Tensor) -> Tensor:
+        return interpolate_knots(self.value, level)
+
+
+@torch.no_grad()
+def to_integers(network: nn.Module) -> dict[str, NDArray[Any]]:
+    """The integer tensors of a trained network, by the names that `cwic.latents` takes them under."""
+    tensors: dict[str, NDArray[Any]] = {}
+    for name, layer in network.named_modules():
+        if isinstance(layer, Knots):
+            tensors[f"{name}.value"] = _whole(layer.value * 2**STREAM_BITS, np.int32)
+        elif isinstance(layer, Pointwise | PhasePointwise | Depthwise):
+            scale = _weight_scale(layer.weight)
+            unit = scale.double() * 2.0 ** (STREAM_BITS - ACTIVATION_BITS + MULTIPLIER_BITS)
+            tensors[f"{name}.weight"] = _whole(layer.weight / scale[..., None], np.int8)
+            tensors[f"{name}.multiplier"] = _whole(unit, np.int32)
+            tensors[f"{name}.bias"] = _whole(layer.bias * 2**STREAM_BITS, np.int32)
+    return tensors
+
+
+def _whole(x: Tensor, kind: type[np.signedinteger[Any]]) -> NDArray[Any]:
+    """`x` rounded. What does not fit `kind` becomes its largest number: a layer refuses that as an overflow."""
+    limits = np.iinfo(kind)
+    return np.clip(torch.round(x).double().cpu().numpy(), limits.min, limits.max).astype(kind)

@@ -1,0 +1,14 @@
+"""The networks that train, by the configuration that shapes them."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from cwic.config import Cwam2024Config, ModelConfig
+from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.lab.cwic import CwicModel
+
+
+def network_of(config: ModelConfig) -> nn.Module:
+    """The untrained network of a configuration."""
+    return Cwam2024Model(config) if isinstance(config, Cwam2024Config) else CwicModel(config)

@@ -1,0 +1,44 @@
+"""The visiting order of the quadtree on batches of tensors, for training: see `cwic.latents.passes`.
+
+*Phase layout* of a map `[B, h, w, C]` is `[B, h/2, w/2, 4, C]`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cwic.latents.passes import PASSES, STEPS, groups
+
+
+def to_phases(x: Tensor) -> Tensor:
+    """`[B, h, w, C]` with even sides to `[B, h/2, w/2, 4, C]`."""
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).transpose(2, 3).reshape(b, h // 2, w // 2, 4, c)
+
+
+def from_phases(x: Tensor) -> Tensor:
+    """The inverse of `to_phases`."""
+    b, h, w, _, c = x.shape
+    return x.reshape(b, h, w, 2, 2, c).transpose(2, 3).reshape(b, 2 * h, 2 * w, c)
+
+
+def split_passes(y: Tensor) -> list[Tensor]:
+    """The part of `y` `[B, h, w, M]` that each pass visits: four of `[B, h/2, w/2, 4, M/4]`."""
+    grouped = to_phases(y).unflatten(-1, (-1, 4))
+    return [torch.stack([grouped[:, :, :, p, :, g] for p, g in enumerate(groups(k))], dim=3) for k in range(PASSES)]
+
+
+def join_passes(parts: list[Tensor]) -> Tensor:
+    """The inverse of `split_passes`: `[B, h, w, M]`."""
+    phases = []
+    for p in range(4):
+        by_group = sorted(range(PASSES), key=lambda k: p ^ STEPS[k])
+        phases.append(torch.stack([parts[k][:, :, :, p] for k in by_group], dim=-1).flatten(-2))
+    return from_phases(torch.stack(phases, dim=3))
+
+
+def channel_parts(vector: Tensor) -> list[Tensor]:
+    """A vector per channel `[B, M]` arranged as `split_passes` arranges a map: four of `[B, 1, 1, 4, M/4]`."""
+    grouped = vector.unflatten(-1, (-1, 4)).transpose(1, 2)
+    return [grouped[:, groups(k)][:, None, None] for k in range(PASSES)]

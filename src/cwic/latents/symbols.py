@@ -1,0 +1,86 @@
+"""The symbols of a tile on their way to the range coder and back, in coding order, with their checksum."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cwic.container.chunks import symbol_crc
+from cwic.entropy.coder import SymbolDecoder
+from cwic.entropy.tables import Tables
+from cwic.errors import FormatError
+from cwic.latents.scales import SKIPPED
+
+SYMBOL_MAX = 32767
+
+
+class CodedLatents(NamedTuple):
+    """A tile's coded bytes, the CRC-16 of its symbols, and `y_hat` as the decoder will see it."""
+
+    data: bytes
+    crc: int
+    y_hat: NDArray[np.int64]
+
+
+class SymbolSink(Protocol):
+    """What takes symbols int32 `[n]` with their scale indexes uint8 `[n]`: a coder, or a counter."""
+
+    def encode(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]) -> None: ...
+
+    def finish(self) -> bytes: ...
+
+
+class Discard:
+    """A sink for those who want the latents alone."""
+
+    def encode(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]) -> None:
+        """Does nothing."""
+
+    def finish(self) -> bytes:
+        """Returns no bytes."""
+        return b""
+
+
+class SymbolWriter:
+    """Gives the symbols of tile number `tile` to a sink, and keeps their checksum."""
+
+    def __init__(self, sink: SymbolSink, tile: int) -> None:
+        self._sink, self._tile = sink, tile
+        self._written: list[NDArray[np.int32]] = []
+
+    def put(self, symbols: NDArray[np.generic], indexes: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Writes one call: whole numbers of any type under `indexes`, which are broadcast. Returns what will decode."""
+        values = np.where(indexes == SKIPPED, 0, symbols).astype(np.int32)
+        self._sink.encode(values.reshape(-1), np.broadcast_to(indexes, values.shape).reshape(-1))
+        self._written.append(values.reshape(-1))
+        return values
+
+    def finish(self, y_hat: NDArray[np.int64]) -> CodedLatents:
+        """Ends the tile."""
+        return CodedLatents(self._sink.finish(), _crc(self._written, self._tile), y_hat)
+
+
+class SymbolReader:
+    """Reads the symbols of tile number `tile`, and checks them. Raises `FormatError` for damaged `data`."""
+
+    def __init__(self, tables: Tables, data: bytes, tile: int) -> None:
+        self._decoder, self._tile = SymbolDecoder(tables, data), tile
+        self._read: list[NDArray[np.int32]] = []
+
+    def get(self, indexes: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Reads one call: symbols of the shape of `indexes`."""
+        values = self._decoder.decode(indexes.reshape(-1))
+        self._read.append(values)
+        return values.reshape(indexes.shape)
+
+    def finish(self, crc: int) -> None:
+        """Raises `FormatError` unless these were all the symbols, and those that were written."""
+        self._decoder.finish()
+        if _crc(self._read, self._tile) != crc:
+            raise FormatError("the decoded symbols are not those that were written: their checksum differs")
+
+
+def _crc(symbols: list[NDArray[np.int32]], tile: int) -> int:
+    return symbol_crc(np.concatenate(symbols).astype("<i2").tobytes(), tile)

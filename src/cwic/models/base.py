@@ -1,0 +1,104 @@
+"""What the codec asks of a model, whatever its family: the five steps between pixels and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cwic.config import ModelConfig
+from cwic.entropy.tables import Tables
+from cwic.latents.rounding import ERROR_WEIGHT
+from cwic.latents.symbols import CodedLatents, SymbolSink
+from cwic.networks.graph import Graph
+
+Floats = NDArray[np.float32]
+
+
+class Halo(NamedTuple):
+    """What a transform must see around a region to give there what it gives in the whole picture; positions of y."""
+
+    positions: int
+    """On every side, except where the picture ends."""
+    grid: int = 1
+    """Where regions begin, at multiples of it: attention then cuts the windows that it cuts in the whole picture."""
+
+
+class ModelData(NamedTuple):
+    """What a weight file holds, as every family takes it.
+
+    Attributes:
+        config: the shape.
+        exact: the integer tensors that decide bytes, by their names without `prior.`.
+        tables: the probability tables.
+        graphs: the float networks by name.
+        weights: gives float tensors by name; they are read when a network is first used.
+        error_weight: how the encoder rounds (`cwic.latents.rounding`).
+    """
+
+    config: ModelConfig
+    exact: dict[str, NDArray[Any]]
+    tables: Tables
+    graphs: dict[str, Graph]
+    weights: Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
+    error_weight: float = ERROR_WEIGHT
+
+
+class CodingModel(Protocol):
+    """A model that codes. Arrays are numpy's; pictures and latents have a first axis of one.
+
+    `level` is 0..1000, and 0 for a model of one rate.
+    """
+
+    data: ModelData
+    exact_tensors: Mapping[str, NDArray[Any]]
+    """All tensors that decide a byte, by the names that the model's id is made of."""
+
+    @property
+    def analysis_halo(self) -> Halo:
+        """What g_a must see around a region."""
+        ...
+
+    @property
+    def synthesis_halo(self) -> Halo:
+        """What g_s must see around a region."""
+        ...
+
+    def prepare_analysis(self, x: Floats) -> Floats:
+        """The part of g_a that is the same for all levels, of `x` `[1, 3, H, W]` in [0, 1], sides multiples of 16."""
+        ...
+
+    def finish_analysis(self, prepared: Floats, level: int) -> Floats:
+        """y `[1, M, H/16, W/16]`, before rounding, of what `prepare_analysis` gave, which stays as it is."""
+        ...
+
+    def compress(self, y: Floats, level: int, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
+        """Codes the latents `y` `[1, M, h, w]` of tile number `tile`, h and w multiples of 4.
+
+        The symbols go to `sink` instead of a coder if there is one.
+        """
+        ...
+
+    def as_written(self, y: Floats, level: int) -> NDArray[np.int64]:
+        """The y_hat that the format prescribes for `y` where only pixels are at hand (docs/format.md, section 8)."""
+        ...
+
+    def decompress(
+        self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0
+    ) -> NDArray[np.int64]:
+        """y_hat, integers `[H/16, W/16, M]`, of a tile of `height` and `width` pixels, multiples of 64.
+
+        Raises `FormatError`.
+        """
+        ...
+
+    def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
+        """`x_hat` `[1, 3, 16 h, 16 w]`, not clamped, of integers `[h, w, M]`."""
+        ...
+
+
+def encode(model: CodingModel, x: Floats, level: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
+    """Codes `x` `[1, 3, H, W]` in [0, 1], sides multiples of 64, as one tile."""
+    return model.compress(model.finish_analysis(model.prepare_analysis(x), level), level, sink=sink)

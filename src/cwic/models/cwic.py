@@ -1,0 +1,136 @@
+"""A model of the `cwic` family as it codes: float networks as graphs, the quadtree prior, probability tables."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cwic.config import CwicConfig
+from cwic.entropy.coder import SymbolEncoder
+from cwic.errors import FormatError, ModelError
+from cwic.latents.levels import KNOTS, interpolate_gain
+from cwic.latents.passes import split_passes
+from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, Z_MAX, LatentPass, QuadtreePrior
+from cwic.latents.rounding import round_by_cost, symbol_costs
+from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, SymbolReader, SymbolSink, SymbolWriter
+from cwic.models.base import Floats, Halo, ModelData
+from cwic.networks.engine import Network
+from cwic.networks.windows import window_inputs
+
+FEATURE_CONVOLUTIONS = 11
+"""3x3 convolutions, one after the other at 1/8, of the feature encoding: two dense blocks of five and one between."""
+WRITTEN_WEIGHT = 22.0
+"""The weight of rounding errors in `as_written`: a part of the format, whatever encoders do."""
+FULL_PRECISION_LEVEL = 850
+"""From here on pixels are made in float32 everywhere: bfloat16 would cost 0.04 dB and more."""
+LATENT = 16
+ALIGNMENT = 64
+
+
+class CwicModel:
+    """See `cwic.models.base.CodingModel`. The graphs are `features`, `g_a`, `h_a` and `g_s`.
+
+    Their inputs that are gains follow the level.
+    """
+
+    def __init__(self, data: ModelData, device: str = "cpu") -> None:
+        """Raises `ModelError` if something is missing or does not fit."""
+        self.data, self._config = data, cast(CwicConfig, data.config)
+        self._prior = QuadtreePrior(self._config, data.exact)
+        self.exact_tensors = self._prior.tensors
+        self._costs = symbol_costs(data.tables)
+        missing = {"features", "g_a", "h_a", "g_s"} - data.graphs.keys()
+        if missing:
+            raise ModelError(f"the weights lack the graph {min(missing)}")
+        self._networks = {name: Network(graph, data.weights, device) for name, graph in data.graphs.items()}
+        self._log2_gains = dict(data.weights([name for graph in data.graphs.values() for name in graph.gains()]))
+        for name, knots in self._log2_gains.items():
+            if knots.ndim != 2 or len(knots) != KNOTS:
+                raise ModelError(f"{name} of the weights is {list(knots.shape)}, not [{KNOTS}, C]")
+
+    def prepare_analysis(self, x: Floats) -> Floats:
+        """The encoded features of `x`: `[1, 192, H/8, W/8]`, 12 bytes a pixel."""
+        return self._networks["features"](x=x)
+
+    def finish_analysis(self, prepared: Floats, level: int) -> Floats:
+        """y in units of one standard deviation per channel."""
+        rows, columns = (side // 2 for side in prepared.shape[2:])
+        return self._run("g_a", level, reduced=False, features=prepared, **self._windows("g_a", rows, columns))
+
+    def hyper_analyse(self, y: Floats, level: int) -> Floats:
+        """z in steps, before rounding: `[1, C_z, h/4, w/4]` of `y` `[1, M, h, w]`."""
+        gain = self._prior.gain(self._prior.log2_gain(level)) / (1 << GAIN_BITS)
+        return self._run("h_a", level, reduced=False, y=y, gain=np.float32(gain).reshape(1, -1, 1, 1))
+
+    def compress(self, y: Floats, level: int, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
+        return self._compress(y, level, tile, sink or SymbolEncoder(self.data.tables), self.data.error_weight)
+
+    def as_written(self, y: Floats, level: int) -> NDArray[np.int64]:
+        return self._compress(y, level, 0, Discard(), WRITTEN_WEIGHT).y_hat
+
+    def decompress(
+        self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0
+    ) -> NDArray[np.int64]:
+        reader = SymbolReader(self.data.tables, data, tile)
+        z_index = self._prior.z_index(level)
+        z_hat = reader.get(np.broadcast_to(z_index, (height // ALIGNMENT, width // ALIGNMENT, len(z_index))))
+        if int(np.abs(z_hat).max()) > Z_MAX:
+            raise FormatError("the coded data hold a hyper-latent that no encoder writes")
+        y_hat = self._prior.traverse(z_hat, level, lambda known: reader.get(known.indexes))
+        reader.finish(crc)
+        return y_hat
+
+    def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
+        windows = self._windows("g_s", *y_hat.shape[:2])
+        reduced = level < FULL_PRECISION_LEVEL
+        return self._run("g_s", level, reduced=reduced, y_hat=self._prior.dequantise(y_hat, level), **windows)
+
+    @property
+    def analysis_halo(self) -> Halo:
+        """Each 3x3 convolution at 1/8 reaches half a position further."""
+        encoding = FEATURE_CONVOLUTIONS if self._config.feature_encoding else 0
+        return self._behind_attention(-(-(encoding + self._config.analysis_blocks) // 2))
+
+    @property
+    def synthesis_halo(self) -> Halo:
+        positions, grid = self._behind_attention(0)
+        return Halo(positions + -(-self._config.synthesis_blocks // 2), grid)
+
+    def _compress(self, y: Floats, level: int, tile: int, sink: SymbolSink, error_weight: float) -> CodedLatents:
+        writer = SymbolWriter(sink, tile)
+        parts = split_passes(y[0].transpose(1, 2, 0).astype(np.float64))
+
+        def code(known: LatentPass) -> NDArray[np.int32]:
+            steps = parts[known.pass_index] * (known.gain / (1 << GAIN_BITS)) - known.means_hat / (1 << VALUE_BITS)
+            steps = np.clip(steps, -SYMBOL_MAX, SYMBOL_MAX)
+            return writer.put(round_by_cost(steps, self._costs, known.indexes, error_weight), known.indexes)
+
+        z = self.hyper_analyse(y, level)[0].transpose(1, 2, 0)
+        z_hat = writer.put(np.clip(np.rint(z), -Z_MAX, Z_MAX), self._prior.z_index(level))
+        return writer.finish(self._prior.traverse(z_hat, level, code))
+
+    def _run(self, name: str, level: int, *, reduced: bool, **inputs: NDArray[np.generic]) -> Floats:
+        network = self._networks[name]
+        gains = {
+            key: interpolate_gain(self._log2_gains[key], level).reshape(1, -1, 1, 1) for key in network.graph.gains()
+        }
+        return network(reduced=reduced, **inputs, **gains)
+
+    def _windows(self, name: str, rows: int, columns: int) -> dict[str, NDArray[np.generic]]:
+        """The masks and borders that the attention of a graph asks for, at 1/16."""
+        if self._config.attention == "none":
+            return {}
+        window = self._config.attention_window
+        return window_inputs("attention", rows, columns, window, window // 2, self._config.attention == "cross-window")
+
+    def _behind_attention(self, wrong: int) -> Halo:
+        """How many positions at a cut are wrong after the attention branch, if `wrong` are before it.
+
+        The first half window is masked at a cut; the windows after it look half a window back.
+        """
+        if self._config.attention == "none":
+            return Halo(wrong)
+        window = self._config.attention_window
+        return Halo(max(1, -(-wrong // window)) * window + window // 2 + self._config.attention_units, window)

@@ -1,0 +1,36 @@
+"""The families of models: one row for each, with its configuration and what codes with it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from cwic.config import Cwam2024Config, CwicConfig, ModelConfig
+
+if TYPE_CHECKING:
+    from cwic.models.base import CodingModel, ModelData
+
+
+class Family(NamedTuple):
+    """A row. The classes are named by module and name: `cwic info` reads the rows and loads neither.
+
+    Attributes:
+        config: the shape of a model, `cwic.config`.
+        coding: what codes, a `cwic.models.base.CodingModel`.
+    """
+
+    config: type[ModelConfig]
+    coding: str
+
+
+FAMILIES = {
+    CwicConfig.family: Family(CwicConfig, "cwic.models.cwic.CwicModel"),
+    Cwam2024Config.family: Family(Cwam2024Config, "cwic.models.cwam2024.Cwam2024Model"),
+}
+
+
+def make_model(data: ModelData, device: str = "cpu") -> CodingModel:
+    """The model that codes with `data`. Raises `ModelError` if something is missing or does not fit."""
+    module, _, name = FAMILIES[data.config.family].coding.rpartition(".")
+    model: CodingModel = getattr(import_module(module), name)(data, device)
+    return model

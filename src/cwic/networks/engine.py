@@ -1,0 +1,180 @@
+"""The inference engines that run graphs: ONNX Runtime, and OpenVINO where the extra `fast` brought it.
+
+An engine is chosen by what is installed; the environment variable `CWIC_ENGINE` (`onnxruntime` or `openvino`) decides
+otherwise. Engines compute floats: they choose symbols and make pixels, and decide no byte of what is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from threading import Lock
+from typing import Any, Protocol
+from weakref import WeakSet
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cwic.errors import InputError
+from cwic.networks.graph import Graph
+from cwic.networks.onnx_bytes import onnx_bytes
+from cwic.threads import thread_count
+
+Array = NDArray[np.generic]
+Run = Callable[[dict[str, Array]], NDArray[np.float32]]
+"""What a loaded graph is: named inputs to its one output."""
+
+ENGINE_VARIABLE = "CWIC_ENGINE"
+PRECISION_VARIABLE = "CWIC_PRECISION"
+"""`float32` keeps OpenVINO from bfloat16, `bfloat16` asks for it on any processor."""
+
+
+class Engine(Protocol):
+    """What runs graphs."""
+
+    name: str
+    bfloat16: bool
+    """Whether it can compute in bfloat16 here, and may."""
+
+    def load(self, model: bytes, *, bfloat16: bool) -> Run:
+        """A model in ONNX's bytes, ready to run."""
+        ...
+
+
+class OnnxRuntime:
+    """ONNX Runtime, on processors or by its CUDA provider. Always float32."""
+
+    name = "onnxruntime"
+    bfloat16 = False
+
+    def __init__(self, device: str) -> None:
+        import onnxruntime
+
+        provider = "CPUExecutionProvider"
+        if device.startswith("cuda"):
+            provider = "CUDAExecutionProvider"
+            if provider not in onnxruntime.get_available_providers():
+                raise InputError(f"device {device}: this ONNX Runtime has no CUDA; onnxruntime-gpu has it")
+        elif device != "cpu":
+            raise InputError(f"device {device}: the networks run on cpu or cuda")
+        self._runtime, self._provider = onnxruntime, provider
+
+    def load(self, model: bytes, *, bfloat16: bool) -> Run:
+        """See `Engine`."""
+        options = self._runtime.SessionOptions()
+        options.log_severity_level = 3
+        # Threads that spin while they wait would take a core from the integer networks, which run in between.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The arena keeps the largest feature maps of every tile size for good.
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
+        options.intra_op_num_threads = thread_count()
+        session = self._runtime.InferenceSession(model, options, providers=[self._provider])
+
+        def run(inputs: dict[str, Array]) -> NDArray[np.float32]:
+            result: NDArray[np.float32] = session.run(None, inputs)[0]
+            return result
+
+        return run
+
+
+class OpenVino:
+    """OpenVINO, on processors."""
+
+    name = "openvino"
+
+    def __init__(self) -> None:
+        import openvino
+
+        self._core = openvino.Core()
+        asked = os.environ.get(PRECISION_VARIABLE, "")
+        native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.bfloat16 = asked == "bfloat16" or (native and asked != "float32")
+
+    def load(self, model: bytes, *, bfloat16: bool) -> Run:
+        """See `Engine`."""
+        config = {
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+            "INFERENCE_NUM_THREADS": thread_count(),
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        compiled = self._core.compile_model(self._core.read_model(model), "CPU", config)
+
+        def run(inputs: dict[str, Array]) -> NDArray[np.float32]:
+            # A request for each call: several tiles may be in work at a time.
+            result: NDArray[np.float32] = compiled.create_infer_request().infer(inputs)[0]
+            return result
+
+        return run
+
+
+class Network:
+    """A graph and its weights: loaded by an engine at the first call, and again in a process that was forked."""
+
+    def __init__(self, graph: Graph, weights: Callable[[list[str]], Mapping[str, Array]], device: str) -> None:
+        """`weights` gives the named tensors; it is asked when the network is loaded, and what it gives is not kept."""
+        self.graph, self._weights, self._device = graph, weights, device
+        self._runs: dict[bool, Run] = {}
+        self._lock = Lock()
+        _LOADED.add(self)
+
+    def __call__(self, *, reduced: bool = False, **inputs: Array) -> NDArray[np.float32]:
+        """The output for the graph's inputs, by name. `reduced` allows bfloat16 where the processor multiplies it."""
+        with self._lock:
+            chosen = engine(self._device)
+            reduced = reduced and chosen.bfloat16
+            if reduced not in self._runs:
+                model = onnx_bytes(self.graph, self._weights(self.graph.weights()))
+                self._runs[reduced] = chosen.load(model, bfloat16=reduced)
+            run = self._runs[reduced]
+        return run(inputs)
+
+    def forget(self) -> None:
+        """Leaves what is loaded alone: its threads did not follow into a forked process."""
+        _ABANDONED.append(self._runs)
+        self._runs, self._lock = {}, Lock()
+
+
+_LOADED: WeakSet[Network] = WeakSet()
+_ENGINES: dict[tuple[str, str], Engine] = {}
+_CHOOSING = Lock()
+_ABANDONED: list[Any] = []
+"""What would wait for ever for its threads if it were destroyed."""
+
+
+def engine(device: str = "cpu") -> Engine:
+    """The engine for a device: OpenVINO for processors where it is installed, else ONNX Runtime.
+
+    Raises:
+        InputError: the device is not here, or CWIC_ENGINE names an engine that is not.
+    """
+    asked = os.environ.get(ENGINE_VARIABLE, "")
+    with _CHOOSING:
+        if (device, asked) not in _ENGINES:
+            _ENGINES[device, asked] = _open_engine(device, asked)
+        return _ENGINES[device, asked]
+
+
+def _open_engine(device: str, asked: str) -> Engine:
+    if asked not in ("", OnnxRuntime.name, OpenVino.name):
+        raise InputError(f"{ENGINE_VARIABLE} is {asked!r}: it may be {OnnxRuntime.name} or {OpenVino.name}")
+    installed = find_spec("openvino") is not None
+    if asked == OpenVino.name and not installed:
+        raise InputError("openvino is not installed: pip install cwic[fast]")
+    if device == "cpu" and installed and asked != OnnxRuntime.name:
+        return OpenVino()
+    return OnnxRuntime(device)
+
+
+def _after_fork() -> None:
+    global _CHOOSING
+    for network in list(_LOADED):
+        network.forget()
+    _ABANDONED.extend(_ENGINES.values())
+    _ENGINES.clear()
+    _CHOOSING = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

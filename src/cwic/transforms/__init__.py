@@ -1,1 +1,0 @@
-"""The picture to its latents and back: x <-> y, and y -> z."""

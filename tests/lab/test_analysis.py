@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from cwic.config import CwicConfig
+from cwic.lab.analysis import Analysis, AttentionBranch, LinearMap
+
+LEVEL = torch.tensor([400, 900])
+
+
+@pytest.fixture
+def analysis(small: CwicConfig, pictures: Tensor) -> Analysis:
+    analysis = Analysis(small)
+    analysis.calibrate([pictures[:1], pictures[1:]])
+    return analysis
+
+
+@torch.no_grad()
+def test_the_latent_has_a_sixteenth_of_the_side_and_unit_variance(analysis: Analysis, pictures: Tensor) -> None:
+    y = analysis(pictures, LEVEL)
+    assert y.shape == (2, 320, 8, 12)
+    power = y.square().mean(dim=(0, 2, 3))
+    assert power.min() > 0.8
+    assert power.max() < 1.2
+
+
+@torch.no_grad()
+def test_the_level_comes_after_what_is_prepared(analysis: Analysis, pictures: Tensor) -> None:
+    prepared = analysis.prepare(pictures)
+    assert prepared.shape == (2, 192, 16, 24)
+    before = prepared.clone()
+    for level in (LEVEL, LEVEL.flip(0)):
+        assert torch.equal(analysis.finish(prepared, level), analysis(pictures, level))
+    assert torch.equal(prepared, before)
+
+
+def test_calibration_keeps_the_coefficients_of_most_energy(analysis: Analysis, pictures: Tensor) -> None:
+    assert (analysis.y_scale.diff() <= 0).all()
+    assert len(set(analysis.selected.tolist())) == 320
+    assert analysis.selected[0] == 0  # the mean of luma
+    rows = analysis.haar.weight
+    torch.testing.assert_close(rows @ rows.t(), torch.eye(320), rtol=0, atol=1e-5)
+    whole = analysis.planes(pictures).square().sum()
+    assert (analysis.y_scale.square().sum() * 2 * 8 * 12) / whole > 0.999
+
+
+def test_calibration_survives_pictures_without_colour(small: CwicConfig, pictures: Tensor) -> None:
+    analysis = Analysis(small)
+    grey = pictures.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+    analysis.calibrate([grey])
+    with torch.no_grad():
+        assert analysis(grey, LEVEL).isfinite().all()
+
+
+def test_a_linear_map_keeps_float32_under_autocast() -> None:
+    weight, x = torch.randn(6, 4), torch.randn(1, 4, 3, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = LinearMap(weight)(x.bfloat16())
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, torch.einsum("oc,bchw->bohw", weight, x.bfloat16().float()))
+
+
+@torch.no_grad()
+def test_the_attention_branch_starts_close_to_the_identity(small: CwicConfig) -> None:
+    y = torch.randn(1, 320, 8, 8)
+    change = AttentionBranch(small)(y) - y
+    assert 0 < change.std() < 0.05
+
+
+@torch.no_grad()
+def test_the_ablations_leave_out_what_they_say(analysis: Analysis, small: CwicConfig, pictures: Tensor) -> None:
+    full = analysis.state_dict()
+    shapes = {
+        "cross": replace(small, attention="window"),
+        "attention.": replace(small, attention="none"),
+        "feature_encoding.": replace(small, feature_encoding=False),
+    }
+    missing = {}
+    for name, shape in shapes.items():
+        ablation = Analysis(shape)
+        assert set(ablation.state_dict()) < set(full)
+        missing[name] = set(full) - set(ablation.state_dict())
+        ablation.load_state_dict({key: full[key] for key in ablation.state_dict()})
+        assert ablation(pictures, LEVEL).shape == (2, 320, 8, 12)
+    parts = ("kv", "merge1", "merge2", "relative_position_bias_table_y")
+    inside = "attention.cwam.conv_b.0."
+    assert {key.removeprefix(inside).split(".")[0] for key in missing["cross"]} == set(parts)
+    for part in ("attention.", "feature_encoding."):
+        assert missing[part] == {key for key in full if key.startswith(part)}

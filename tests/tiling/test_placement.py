@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from cwic.container import PLAIN, Chunk, Header
+from cwic.container.salvage import Run, Salvage
+from cwic.errors import FormatError
+from cwic.image.picture import Picture
+from cwic.tiling.grid import Tiles
+from cwic.models.exported import ExportedModel
+from cwic.tiling.encode import TileEncoder
+from cwic.tiling.placement import placed_tiles
+
+LEVEL = 300
+HEADER = Header(b"fake", 700, 500, "RGB", LEVEL, tile_code=1)  # 6 x 4 tiles
+
+
+@pytest.fixture(scope="module")
+def chunks(model: ExportedModel, picture: Picture) -> list[Chunk]:
+    return TileEncoder(model, picture, Tiles.of(HEADER)).encode(LEVEL)
+
+
+def test_a_run_between_two_gaps_finds_its_place(model: ExportedModel, chunks: list[Chunk]) -> None:
+    runs = [
+        Run(0, 0, chunks[:3]),
+        Run(4, 21, [None, Chunk(PLAIN, b"plain"), *chunks[8:10]]),
+        Run(20, 20, chunks[20:]),
+    ]
+    tile = placed_tiles(model, Salvage(HEADER, [], runs, []))
+    for index in (0, 2, 8, 9, 20, 23):
+        assert tile(index) == chunks[index]
+    assert tile(7).type == PLAIN
+    for index in (3, 6, 10, 19):
+        with pytest.raises(FormatError, match="damaged or missing"):
+            tile(index)
+
+
+def test_nothing_to_place(model: ExportedModel) -> None:
+    with pytest.raises(FormatError, match="no tile is intact"):
+        placed_tiles(model, Salvage(HEADER, [], [Run(0, 0, [None])], []))
