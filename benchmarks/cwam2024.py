@@ -20,12 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cwic.config import Cwam2024Config
+from cwic.image.arrays import to_tensor
 from cwic.image.folder import read_picture
 from cwic.image.geometry import pad
-from cwic.image.arrays import to_tensor
-from cwic.lab.serial_context import CONTEXT, SerialContext
-from cwic.config import Cwam2024Config
 from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.lab.serial_context import CONTEXT, SerialContext
 from cwic.models.CWAMEXPORT import export
 
 

@@ -14,12 +14,12 @@ from statistics import mean
 
 import torch
 
+from cwic.config import CwicConfig
+from cwic.image.arrays import to_tensor
 from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import pad
-from cwic.image.arrays import to_tensor
-from cwic.config import CwicConfig
-from cwic.models.exported import export
 from cwic.lab.cwic import CwicModel
+from cwic.models.exported import export
 from cwic.training.checkpoint import load_checkpoint, load_into
 
 QUALITIES = (20, 50, 80)

@@ -15,13 +15,13 @@ from time import perf_counter
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
 from rich.table import Table
 
 import cwic
 from cwic.evaluation.metrics import ms_ssim, psnr
+from cwic.threads import thread_count
 
 HERE = Path(__file__).parent
 OUTPUT = HERE / "output" / "comparison.png"
@@ -73,8 +73,7 @@ def main() -> None:
     console = Console(width=max(console.width, 100))  # no column is cut short where the output is no terminal
     console.print(table)
     console.print(
-        f"Medians of {REPEATS} runs, {torch.get_num_threads()} torch threads. "
-        "JPEG: 4:2:0, optimised tables. WebP: method 6.",
+        f"Medians of {REPEATS} runs, {thread_count()} threads. JPEG: 4:2:0, optimised tables. WebP: method 6.",
         highlight=False,
     )
     OUTPUT.parent.mkdir(exist_ok=True)

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from cwic.models.catalog import CATALOG
 from cwic.config import Cwam2024Config
 from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.models.catalog import CATALOG
 from cwic.nn import CrossWindowAttentionModule, FeatureEncoding
 
 N = 16

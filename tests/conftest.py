@@ -18,11 +18,11 @@ from PIL import Image
 from torch import Tensor
 
 import cwic
+from cwic.config import CwicConfig
 from cwic.container import TILE, Chunk, Header, pack_tile, read_container, symbol_crc, write_container
 from cwic.errors import FormatError, ModelError
 from cwic.image.metadata import Metadata, metadata_of
 from cwic.models import catalog
-from cwic.config import CwicConfig
 
 FAKE_ID = b"fake"
 
@@ -159,7 +159,7 @@ def checkpoint(recorded: ModuleType, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def cwam2024_weights(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weight file of that checkpoint."""
-    from cwic.models.CWAMEXPORT import export
+    from cwic.lab.cwam2024_export import export
     from cwic.lab.official import load_official
     from cwic.models.weights import save_weights
 

@@ -190,6 +190,14 @@ def test_eight_threads_at_once_leave_nothing_open(tmp_path: Path) -> None:
     assert (process.returncode, process.stderr) == (0, "")
 
 
+def test_a_device_that_is_not_here_is_one_line(run_cwic: Run, tmp_path: Path) -> None:
+    if "CUDAExecutionProvider" in pytest.importorskip("onnxruntime").get_available_providers():
+        pytest.skip("there is a GPU")
+    answer = run_cwic("encode", COFFEE, "-o", tmp_path / "a.cwic", "--device", "cuda")
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "device cuda: " in answer.err
+
+
 @pytest.mark.parametrize("part", ["g_a", "g_s", "h_a", "h_s", "total"])
 def test_models_show_names_the_parts(run_cwic: Run, part: str) -> None:
     answer = run_cwic("models", "show", "cwic-s")

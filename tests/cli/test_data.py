@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,12 @@ def test_offline_it_ends_in_one_line(run_cwic: Run, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(download, "fetch", fail)
     answer = run_cwic("data", "kodak", "--to", tmp_path)
     assert (answer.code, answer.err.strip()) == (1, "cwic: kodak: cannot download x; is this machine online?")
+
+
+def test_without_torch_no_shards(run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    answer = run_cwic("data", "shard", tmp_path, "--to", tmp_path / "out")
+    assert (answer.code, answer.err) == (1, f"cwic: {tmp_path}: torch is not installed: pip install cwic[train]\n")
 
 
 def test_a_folder_is_packed(run_cwic: Run, tmp_path: Path) -> None:

@@ -76,6 +76,20 @@ def test_wishes_that_cannot_be(run_cwic: Run, coded: Path, options: tuple[str, .
     assert not coded.with_suffix(".png").exists()
 
 
+def test_the_device_reaches_the_codec(run_cwic: Run, coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    plain = cwic.decode
+    monkeypatch.setattr(cwic, "decode", lambda data, **options: seen.append(options["device"]) or plain(data))
+    monkeypatch.setattr(
+        cwic, "recover", lambda data, **options: cwic.Recovered(seen.append(options["device"]) or plain(data), [])
+    )
+    assert run_cwic("decode", coded).code == 0
+    assert run_cwic("decode", coded, "-f", "--device", "cuda").code == 0
+    assert run_cwic("decode", coded, "-f", "--device", "cuda", "--recover").code == 0
+    assert run_cwic("decode", coded, "-f", "--device", "tpu").code == 2
+    assert seen == ["cpu", "cuda", "cuda"]
+
+
 def test_limits_are_lifted_for_trusted_files(run_cwic: Run, coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Limits] = []
     plain = cwic.decode

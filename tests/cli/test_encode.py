@@ -137,6 +137,7 @@ def test_grey_picture_over_stdin_to_file(run_cwic: Run, tmp_path: Path) -> None:
         ("--tile", "100"),
         ("--tile", "64"),
         ("-j", "0"),
+        ("--device", "tpu"),
     ],
 )
 def test_wishes_that_cannot_be(run_cwic: Run, photo: Path, options: tuple[str, ...]) -> None:
@@ -150,9 +151,11 @@ def test_options_reach_the_codec(run_cwic: Run, photo: Path, monkeypatch: pytest
     seen: dict[str, Any] = {}
     plain = cwic.encode
     monkeypatch.setattr(cwic, "encode", lambda image, **options: seen.update(options) or plain(image))
-    assert run_cwic("encode", photo, "--target-bpp", 1.5, "--tile", 256, "-j", 3, "--strip").code == 0
+    assert (
+        run_cwic("encode", photo, "--target-bpp", 1.5, "--tile", 256, "-j", 3, "--strip", "--device", "cuda").code == 0
+    )
     assert (seen["target_bpp"], seen["tile"], seen["jobs"], seen["strip"]) == (1.5, 256, 3, True)
-    assert seen["quality"] is None
+    assert (seen["quality"], seen["device"]) == (None, "cuda")
     assert seen["limits"] == DEFAULT_LIMITS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,12 @@ def test_weights_that_are_there_are_kept(run_cwic: Run, tmp_path: Path, seen: li
     assert run_cwic("export", recipe, "a.ckpt", "-o", weights, "--data", tmp_path).code == 6
     assert not seen
     assert run_cwic("export", recipe, "a.ckpt", "-o", weights, "--data", tmp_path, "-f").code == 0
+
+
+def test_without_torch_it_says_what_to_install(run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    answer = run_cwic("export", tmp_path / "r.toml", "a.ckpt", "-o", "w", "--data", tmp_path)
+    assert (answer.code, answer.err) == (1, "cwic: a.ckpt: torch is not installed: pip install cwic[train]\n")
 
 
 def test_a_missing_checkpoint_ends_in_one_line(run_cwic: Run, tmp_path: Path) -> None:

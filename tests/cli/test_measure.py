@@ -216,11 +216,20 @@ def test_unknown_codec(run_cwic: Run, folder: Path, tmp_path: Path) -> None:
     assert "there are: cwic-s, cwic-s-ms-ssim, jpeg" in answer.err
 
 
-def test_without_the_extra(run_cwic: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pytorch_msssim", None)
-    answer = run_cwic("eval", folder, "-o", tmp_path)
-    assert answer.code == 1
-    assert answer.err.count("pip install cwic[eval]") == 1
+def test_it_needs_no_extra(run_cwic: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("torch", "pytorch_msssim", "matplotlib", "imagecodecs", "bjontegaard"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert run_cwic("eval", folder, "-q", "50", "-o", tmp_path).code == 0
+    assert json.loads((tmp_path / "cwic-s.json").read_text())["results"]["ms-ssim-rgb"] == pytest.approx([1])
+
+
+def test_an_engine_that_is_not_there_ends_it_before_it_begins(
+    run_cwic: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CWIC_ENGINE", "steam")
+    answer = run_cwic("eval", folder, "-c", "jpeg", "-o", tmp_path)
+    assert (answer.code, answer.err.count("\n"), answer.out) == (1, 1, b"")
+    assert "CWIC_ENGINE is 'steam'" in answer.err
 
 
 def test_two_codecs_of_one_name(run_cwic: Run, folder: Path, tmp_path: Path) -> None:

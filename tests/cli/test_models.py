@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ def test_list(run_cwic: Run) -> None:
 
 
 def test_show(run_cwic: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [PartSummary("g_a", 1200, 1000.4), PartSummary("total", 1200, 1000.4)]
-    monkeypatch.setattr(catalog, "summary", lambda name: rows)
+    rows = (PartSummary("g_a", 1200, 1000.4), PartSummary("total", 1200, 1000.4))
+    found = catalog.describe("cwic-s")._replace(parts=rows)
+    monkeypatch.setattr(catalog, "describe", lambda name: found)
+    monkeypatch.setitem(sys.modules, "torch", None)
     lines = run_cwic("models", "show", "cwic-s").out.decode().splitlines()
     assert [line.split() for line in lines] == [
         ["part", "parameters", "MAC/pixel"],
@@ -33,6 +36,27 @@ def test_show(run_cwic: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     records = [json.loads(line) for line in run_cwic("models", "show", "cwic-s", "--json").out.splitlines()]
     assert records[-1] == {"part": "total", "parameters": 1200, "mac_per_pixel": 1000.4}
+
+
+def test_what_has_no_weights_or_does_not_say_is_counted(run_cwic: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cwic.lab import cost
+
+    rows = [PartSummary("total", 5, 6.0)]
+    asked: list[Any] = []
+    monkeypatch.setattr(cost, "parts", lambda config: asked.append(config) or rows)
+    found = catalog.describe("cwic-s")._replace(parts=())
+    assert json.loads(run_cwic("models", "show", "cwam2024", "--json").out) == rows[0]._asdict()
+    monkeypatch.setattr(catalog, "describe", lambda name: found)
+    assert json.loads(run_cwic("models", "show", "cwic-s", "--json").out) == rows[0]._asdict()
+    assert asked == [catalog.CATALOG["cwam2024"].config, found.config]
+
+
+def test_what_needs_torch_says_so(run_cwic: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    answer = run_cwic("models", "show", "cwam2024", "--json")
+    assert (answer.code, answer.err) == (1, "cwic: cwam2024: torch is not installed: pip install cwic[train]\n")
+    answer = run_cwic("models", "import", "a.pth", "-o", tmp_path / "a.safetensors")
+    assert (answer.code, answer.err) == (1, "cwic: a.pth: torch is not installed: pip install cwic[train]\n")
 
 
 def test_unknown_name(run_cwic: Run) -> None:
@@ -46,7 +70,7 @@ def test_import(run_cwic: Run, checkpoint: Path, tmp_path: Path) -> None:
     answer = run_cwic("models", "import", checkpoint, "-o", output)
     assert (answer.code, answer.err) == (0, "")
     model_id = catalog.id_of(str(output)).hex()
-    assert answer.out.decode() == f"{checkpoint} -> {output}  N = 16  model {model_id}\n"
+    assert answer.out.decode() == f"{checkpoint} -> {output}  family cwam2024  model {model_id}\n"
     assert run_cwic("models", "show", output).out.decode().splitlines()[-1].startswith("total")
 
     photo = tmp_path / "photo.png"
@@ -60,6 +84,26 @@ def test_import(run_cwic: Run, checkpoint: Path, tmp_path: Path) -> None:
     refused = run_cwic("encode", photo, "-f", "-m", output, "-q", 50)
     assert refused.code == 2
     assert "has one rate: leave quality and target out" in " ".join(refused.err.split())
+
+
+def test_weights_of_an_earlier_version_keep_their_id(
+    run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cwic.lab import cost, earlier_weights
+
+    earlier = tmp_path / "mine.safetensors"
+    monkeypatch.setattr(earlier_weights, "load_earlier", lambda path: {earlier: catalog.open_model("cwic-s")}[path])
+    monkeypatch.setattr(cost, "parts", lambda config: [PartSummary("total", 5, 6.0)])
+    output = tmp_path / "now.safetensors"
+    answer = run_cwic("models", "import", earlier, "-o", output, "--json")
+    shipped = catalog.describe("cwic-s")
+    assert json.loads(answer.out) == {
+        "input": str(earlier),
+        "output": str(output),
+        "family": "cwic",
+        "model_id": shipped.model_id.hex(),
+    }
+    assert catalog.describe(str(output)) == shipped._replace(parts=(PartSummary("total", 5, 6.0),))
 
 
 def test_import_writes_over_nothing_and_leaves_nothing_behind(run_cwic: Run, checkpoint: Path, tmp_path: Path) -> None:

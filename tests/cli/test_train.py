@@ -35,13 +35,15 @@ def test_a_bad_recipe_ends_in_one_line(run_cwic: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("package", ["torch", "lightning"])
 def test_without_its_packages_it_says_what_to_install(
-    run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "lightning", None)
-    answer = run_cwic("train", tmp_path / "r.toml", "--data", tmp_path)
+    monkeypatch.setitem(sys.modules, package, None)
+    recipe = tmp_path / "r.toml"
+    answer = run_cwic("train", recipe, "--data", tmp_path)
     assert answer.code == 1
-    assert "pip install cwic[train]" in answer.err
+    assert answer.err == f"cwic: {recipe}: {package} is not installed: pip install cwic[train]\n"
 
 
 def test_training_writes_a_checkpoint_and_names_it(

@@ -182,6 +182,6 @@ def _die(*_: object) -> None:
 
 
 def test_a_process_that_dies_is_a_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "_share_cores", _die)
+    monkeypatch.setattr(run, "share_cores", _die)
     tasks = [Task("jpeg", folder / "a.png", "a.png", (30,), False)] * 2
     assert [str(outcome.error) for outcome in measure(tasks, jobs=2)] == ["the process that measured it died"] * 2

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from cwic.errors import InputError
 from cwic.evaluation.rows import Row
-from cwic.evaluation.summary import environment, means, pictures_id, to_summary
+from cwic.evaluation.summary import environment, has_metric, means, pictures_id, points, read_summary, to_summary
+from cwic.threads import THREADS_VARIABLE
+
+BPP, PSNR = [0.3, 0.1], [29.0, 26.0]
+Write = Callable[..., Path]
 
 
 def _row(quality: float, image: str, **values: Any) -> Row:
@@ -17,11 +25,11 @@ def _row(quality: float, image: str, **values: Any) -> Row:
 
 def test_means_are_over_pictures_with_equal_weight() -> None:
     small = _row(5, "b", bpp=3.0, psnr_rgb_db=40.0, ms_ssim_rgb=math.nan, width=1)
-    points = means([_row(25, "a"), _row(5, "a"), small])
-    assert [point.quality for point in points] == [5, 25]
-    assert points[0][1:4] == pytest.approx((2.0, 35.0, 0.9))
-    assert points[0].ssimulacra2 is None
-    assert points[0][5:] == pytest.approx((0.1, 0.2))
+    found = means([_row(25, "a"), _row(5, "a"), small])
+    assert [point.quality for point in found] == [5, 25]
+    assert found[0][1:4] == pytest.approx((2.0, 35.0, 0.9))
+    assert found[0].ssimulacra2 is None
+    assert found[0][5:] == pytest.approx((0.1, 0.2))
 
 
 def test_mean_of_the_perceptual_measure() -> None:
@@ -52,8 +60,57 @@ def test_pictures_stand_for_the_set_not_its_order() -> None:
     assert pictures_id([_row(5, "a")]) != pictures_id([_row(5, "a"), _row(5, "b")])
 
 
-def test_environment_can_be_written_down() -> None:
+def test_environment_can_be_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, "6")
     found = environment(2)
-    assert {"cwic", "python", "torch", "pillow"} <= set(found["versions"])
-    assert found["jobs"] == 2
+    assert {"cwic", "python", "numpy", "pillow", found["engine"]} <= set(found["versions"])
+    assert (found["jobs"], found["threads"]) == (2, 3)
     assert json.loads(json.dumps(found)) == found
+
+
+def test_an_engine_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CWIC_ENGINE", "steam")
+    with pytest.raises(InputError, match="'steam'"):
+        environment(1)
+
+
+@pytest.mark.parametrize("key", ["psnr-rgb", "psnr"])
+def test_either_name_in_the_order_of_the_file(summary_file: Write, key: str) -> None:
+    summary = read_summary(summary_file("a", {"bpp": BPP, key: PSNR}))
+    assert points(summary, "psnr").tolist() == [BPP, PSNR]
+    assert has_metric(summary, "psnr")
+    assert not has_metric(summary, "ms-ssim")
+
+
+def test_ms_ssim_is_in_db() -> None:
+    summary = {"results": {"bpp": [1, 2, 3], "ms-ssim-rgb": [0.9, 0.99, None]}}
+    assert points(summary, "ms-ssim")[1] == pytest.approx([10, 20, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ({"bpp": BPP}, "has no psnr-rgb"),
+        ({"bpp": BPP, "psnr": []}, "has no psnr-rgb"),
+        ({"bpp": BPP, "psnr": ["a", "b"]}, "two lists of numbers"),
+        ({"psnr": PSNR}, "two lists of numbers"),
+        ({"bpp": BPP, "psnr": 3}, "two lists of numbers"),
+        ({"bpp": 2, "psnr": 3}, "two lists of numbers"),
+        ({"bpp": BPP, "psnr": PSNR[1:]}, "two lists of numbers"),
+    ],
+)
+def test_other_results(results: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        points({"results": results}, "psnr")
+
+
+@pytest.mark.parametrize("content", [b"\xff{", b"[]", b"{}", b'{"results": []}'])
+def test_files_of_another_kind(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(InputError, match="not a summary"):
+        read_summary(tmp_path / "a")
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read"):
+        read_summary(tmp_path / "a")

@@ -14,6 +14,7 @@ from PIL import Image
 
 import cwic
 from cwic.container import TILE, Container, read_container, unpack_tile
+from cwic.models import catalog
 from cwic.tiling.grid import Tiles
 
 GOLDEN = Path(__file__).parent
@@ -29,9 +30,9 @@ def latents_hash(container: Container) -> str:
         if chunk.type == TILE:
             crc, coded = unpack_tile(chunk.payload)
             box = Tiles.of(header).box(index)
-            model = cwic.open_model("cwic-s")
-            latents = model.decode_latents(coded, crc, box.height, box.width, header.level, index)
-            digest.update(latents.numpy().astype("<i8").tobytes())
+            model = catalog.open_model("cwic-s")
+            y_hat = model.decompress(coded, crc, box.height, box.width, header.level, index)
+            digest.update(y_hat.astype("<i8").tobytes())
     return digest.hexdigest()
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from cwic.models.catalog import CATALOG
 from cwic.config import CwicConfig
 from cwic.lab.cost import parts
 from cwic.lab.cwic import CwicModel
+from cwic.models.catalog import CATALOG
 
 
 def test_the_whole_is_the_sum_of_its_parts(small: CwicConfig) -> None:

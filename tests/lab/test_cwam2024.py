@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cwic.lab.gaussian import likelihood
 from cwic.config import Cwam2024Config
 from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.lab.gaussian import likelihood
 from cwic.lab.official import load_official
 
 

@@ -1,158 +1,114 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import nn
 
-from cwic.latents import fixed_point
-from cwic.lab.fixed_point import FLOAT, INTEGER, integer_matmul, leaky_relu, shift_round, to_integers
+from cwic.lab import fixed_point
+from cwic.lab.fixed_point import Depthwise, Knots, PhasePointwise, Pointwise, leaky_relu, to_integers
+from cwic.latents import int8
+from cwic.latents.levels import interpolate
 
-
-@pytest.fixture(autouse=True)
-def _fresh_probe() -> Iterator[None]:
-    fixed_point._int8_kernel_is_exact.cache_clear()
-    yield
-    fixed_point._int8_kernel_is_exact.cache_clear()
+Integers = NDArray[np.int32]
 
 
-def stream(*shape: int, reach: int = 2032) -> Tensor:
-    """A random int32 stream without ties of the rounding to activations: the two forms break these differently."""
+def stream(*shape: int, reach: int = 2032) -> Integers:
+    """A random stream without ties of the rounding to activations: floats and integers break these differently."""
     x = torch.randint(-reach, reach + 1, shape, dtype=torch.int32)
-    return torch.where(x % 16 == 8, x + 1, x)
+    return torch.where(x % 16 == 8, x + 1, x).numpy()
 
 
-def twins(kind: str, *sizes: int) -> tuple[nn.Module, nn.Module]:
-    """A layer in float form with random weights and bias, and its integer form."""
-    trained, integer = nn.Module(), nn.Module()
-    trained.layer, integer.layer = getattr(FLOAT, kind)(*sizes), getattr(INTEGER, kind)(*sizes)
-    nn.init.normal_(trained.layer.weight, std=0.1)
-    nn.init.normal_(trained.layer.bias)
-    to_integers(trained, integer)
-    return trained.layer, integer.layer
+def with_random_weights(layer: Any) -> Any:
+    nn.init.normal_(layer.weight, std=0.1)
+    nn.init.normal_(layer.bias)
+    return layer
 
 
-def assert_twins_agree(trained: Tensor, integer: Tensor) -> None:
-    assert integer.dtype == torch.int32
-    assert integer.double().std() > 50
-    error = trained.detach().double() * 256 - integer.double()
-    assert error.abs().max() <= 2
+def integers_of(layer: nn.Module) -> dict[str, NDArray[Any]]:
+    """The integer tensors of a layer called `layer`."""
+    return to_integers(nn.ModuleDict({"layer": layer}))
+
+
+def assert_the_same(trained: torch.Tensor, whole: NDArray[Any]) -> None:
+    """The floats of training are the codec's whole numbers, but for the rounding of biases and results."""
+    assert np.array_equal(whole, np.rint(whole))
+    assert whole.std() > 50
+    assert np.abs(trained.detach().numpy() * 256.0 - whole).max() <= 2
 
 
 @pytest.mark.parametrize("reach", [300, 2032, 9000])
-def test_pointwise_forms_agree(reach: int) -> None:
-    trained, integer = twins("pointwise", 40, 24)
-    x = stream(2, 5, 6, 40, reach=reach)
-    assert_twins_agree(trained(x / 256), integer(x))
+def test_the_codecs_pointwise_layer_is_the_trained_one(reach: int) -> None:
+    layer = with_random_weights(Pointwise(40, 24))
+    x = stream(60, 40, reach=reach)
+    whole = int8.Pointwise(integers_of(layer), "layer", 40, 24)(x)
+    assert_the_same(layer(torch.from_numpy(x) / 256), whole)
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0]])
-def test_phase_pointwise_forms_agree_and_use_the_map_they_are_told(order: list[int]) -> None:
-    trained, integer = twins("phase_pointwise", 16, 12)
-    x = stream(1, 3, 2, 4, 16)
-    out = integer(x, order)
-    assert_twins_agree(trained(x / 256, order), out)
-    plain = integer(x[..., order, :], [0, 1, 2, 3])
-    assert order[0] == 0 or not torch.equal(out, plain)
-    expected = torch.einsum("bhwpi,poi->bhwpo", x / 256, trained.weight[order]) + trained.bias[order]
-    assert (out / 256 - expected).abs().max() < 0.3  # rounding to activations and to int8 weights
+def test_the_codecs_phase_pointwise_layer_is_the_trained_one(order: list[int]) -> None:
+    layer = with_random_weights(PhasePointwise(16, 12))
+    x = stream(3, 2, 4, 16)
+    floats = torch.from_numpy(x) / 256
+    out = layer(floats, order)
+    assert_the_same(out, int8.PhasePointwise(integers_of(layer), "layer", 16, 12)(x, order))
+    expected = torch.einsum("hwpi,poi->hwpo", floats, layer.weight[order]) + layer.bias[order]
+    assert (out - expected).abs().max() < 0.3  # rounding to activations and to int8 weights
 
 
-def test_depthwise_forms_agree() -> None:
-    trained, integer = twins("depthwise", 12)
-    x = stream(2, 7, 5, 12)
-    assert_twins_agree(trained(x / 256), integer(x))
-
-
-def test_integer_depthwise_equals_a_plain_loop() -> None:
-    _, layer = twins("depthwise", 3)
-    x = stream(1, 4, 5, 3)
-    out = layer(x)
-    active = ((x + 8) // 16).clamp(-127, 127)
-    for row, column, channel in torch.cartesian_prod(torch.arange(4), torch.arange(5), torch.arange(3)).tolist():
-        total = 0
-        for i in range(9):
-            r, c = row + i // 3 - 1, column + i % 3 - 1
-            if 0 <= r < 4 and 0 <= c < 5:
-                total += int(active[0, r, c, channel]) * int(layer.weight[channel, i])
-        scaled = (total * int(layer.multiplier[channel]) + (1 << 19)) >> 20
-        assert out[0, row, column, channel] == scaled + int(layer.bias[channel])
+def test_the_codecs_depthwise_layer_is_the_trained_one() -> None:
+    layer = with_random_weights(Depthwise(12))
+    x = stream(7, 5, 12)
+    whole = int8.Depthwise(integers_of(layer), "layer", 12).rows(x, 0, 7)
+    assert_the_same(layer(torch.from_numpy(x)[None] / 256)[0], whole)
 
 
 def test_to_integers_uses_all_of_int8_and_rounds_to_nearest() -> None:
-    trained, integer = twins("pointwise", 32, 8)
-    assert (integer.weight.abs().amax(dim=1) == 127).all()
-    scale = trained.weight.detach().abs().amax(dim=1, keepdim=True) / 127
-    assert (integer.weight * scale - trained.weight).abs().max() <= 0.5001 * scale.max()
-    assert (integer.bias / 256 - trained.bias).abs().max() <= 0.5001 / 256
-    assert integer.accumulator_bound() == 127 * max(sum(abs(w) for w in row) for row in integer.weight.tolist())
+    layer = with_random_weights(Pointwise(32, 8))
+    found = integers_of(layer)
+    assert {name: array.dtype.name for name, array in found.items()} == {
+        "layer.weight": "int8",
+        "layer.multiplier": "int32",
+        "layer.bias": "int32",
+    }
+    assert (np.abs(found["layer.weight"]).max(axis=1) == 127).all()
+    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+    scale = np.abs(weight).max(axis=1, keepdims=True) / 127
+    assert np.abs(found["layer.weight"] * scale - weight).max() <= 0.5001 * scale.max()
+    assert np.abs(found["layer.bias"] / 256 - bias).max() <= 0.5001 / 256
 
 
 def test_to_integers_takes_knots_and_rows_of_zeros() -> None:
-    trained, integer = nn.Module(), nn.Module()
-    trained.knots, integer.knots = FLOAT.knots(2), INTEGER.knots(2)
-    trained.flat, integer.flat = FLOAT.pointwise(4, 2), INTEGER.pointwise(4, 2)
+    network = nn.ModuleDict({"knots": Knots(2), "flat": Pointwise(4, 2)})
     with torch.no_grad():
-        trained.knots.value[:3] = torch.tensor([[0.5, -1.0], [0.001, 3.0], [1 / 3, 0.0]])
-        trained.flat.weight.zero_()
-    to_integers(trained, integer)
-    assert integer.knots.value[:3].tolist() == [[128, -256], [0, 768], [85, 0]]
-    half_way = torch.tensor([64])
-    assert integer.knots(half_way).tolist() == [[64, 256]]
-    assert trained.knots(half_way).tolist() == [pytest.approx([0.2505, 1.0])]
-    assert not integer.flat(stream(1, 4)).any()
+        network["knots"].value[:3] = torch.tensor([[0.5, -1.0], [0.001, 3.0], [1 / 3, 0.0]])
+        network["flat"].weight.zero_()
+    found = to_integers(network)
+    assert found["knots.value"][:3].tolist() == [[128, -256], [0, 768], [85, 0]]
+    assert interpolate(found["knots.value"], 64).tolist() == [64, 256]
+    assert network["knots"](torch.tensor([64])).tolist() == [pytest.approx([0.2505, 1.0])]
+    assert not int8.Pointwise(found, "flat", 4, 2)(stream(1, 4)).any()
 
 
-def test_leaky_relu_and_shift_round_on_integers_are_their_float_forms() -> None:
-    x = torch.arange(-1000, 1001, dtype=torch.int32)
-    assert leaky_relu(torch.tensor([-8.0, 0.0, 5.0])).tolist() == [-1, 0, 5]
-    assert torch.equal(leaky_relu(x), torch.floor(leaky_relu(x.double())).int())
-    assert torch.equal(shift_round(x, 4), torch.floor(x / 16 + 0.5).int())
+@pytest.mark.parametrize(("value", "largest"), [(1e30, 2**31 - 1), (-1e30, -(2**31))])
+def test_what_is_too_large_becomes_the_largest_number(value: float, largest: int) -> None:
+    layer = Pointwise(4, 2)
+    nn.init.constant_(layer.bias, value)
+    assert (integers_of(layer)["layer.bias"] == largest).all()
 
 
-def test_the_float_form_lets_gradients_through_its_rounding() -> None:
-    layer = FLOAT.pointwise(5, 3)
+def test_the_leaky_relu_is_the_codecs() -> None:
+    x = np.arange(-1000, 1001, dtype=np.int32)
+    trained = leaky_relu(torch.from_numpy(x.astype(np.float64))).numpy()
+    assert np.array_equal(int8.leaky_relu(x), np.floor(trained))
+
+
+def test_gradients_pass_through_the_rounding() -> None:
+    layer = Pointwise(5, 3)
     x = torch.randn(7, 5, requires_grad=True)
     layer(x).sum().backward()
     torch.testing.assert_close(x.grad, fixed_point._simulate_weights(layer.weight).detach().sum(0).expand(7, 5))
     assert layer.weight.grad.abs().max() > 0
-
-
-@pytest.mark.parametrize("size", [(1, 8, 4), (17, 192, 192), (96, 640, 24), (5, 7, 3)])
-@pytest.mark.parametrize("extreme", [False, True])
-def test_the_int8_kernel_equals_float64(
-    size: tuple[int, int, int], extreme: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    n, k, m = size
-    a, b = (torch.randint(-127, 128, shape, dtype=torch.int8) for shape in ((n, k), (m, k)))
-    if extreme:
-        a, b = torch.where(a > 0, 127, -127).to(torch.int8), torch.full_like(b, 127)
-        a[0] = 127
-    expected = a.double() @ b.t().double()
-    assert torch.equal(integer_matmul(a, b.t()).double(), expected)
-    assert integer_matmul(a, b.t()).dtype == torch.int32
-
-    monkeypatch.setenv("CWIC_INTEGER_MATMUL", "float64")
-    fixed_point._int8_kernel_is_exact.cache_clear()
-    monkeypatch.setattr(torch, "_int_mm", None)  # not to be called
-    assert torch.equal(integer_matmul(a, b.t()).double(), expected)
-
-
-def _saturating(a: Tensor, b: Tensor) -> Tensor:
-    """What processors without VNNI do: pairs of products of a, made unsigned, and b are added in saturating int16."""
-    products = (a[:, :, None].int() + 128) * b[None].int()
-    pairs = products.unflatten(1, (-1, 2)).sum(dim=2).clamp(-(1 << 15), (1 << 15) - 1)
-    return pairs.sum(dim=1).int() - 128 * b.int().sum(dim=0).int()
-
-
-def _absent(a: Tensor, b: Tensor) -> Tensor:
-    raise RuntimeError("not on this device")
-
-
-@pytest.mark.parametrize("kernel", [_saturating, _absent])
-def test_a_kernel_that_is_not_exact_is_not_used(kernel: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "_int_mm", kernel)
-    assert not fixed_point._int8_kernel_is_exact("cpu")
-    a, b = torch.full((4, 8), 127, dtype=torch.int8), torch.full((8, 3), 127, dtype=torch.int8)
-    assert (integer_matmul(a, b) == 8 * 127 * 127).all()

@@ -1,37 +1,11 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import pytest
 import torch
 
-from cwic.latents import gaussian
-
-
-def test_the_grid_has_64_scales_from_0_11_up_in_even_ratios() -> None:
-    grid = gaussian.scale_grid()
-    assert len(grid) == gaussian.SCALES == 64
-    assert grid[0] == pytest.approx(0.11, rel=2e-3)
-    assert all(b / a == pytest.approx(2 ** (3 / 16)) for a, b in pairwise(grid))
-
-
-def test_the_index_is_the_nearest_of_the_grid_for_every_integer() -> None:
-    log2_scale = torch.arange(-6000, 6000)
-    grid = torch.tensor([256 * math.log2(scale) for scale in gaussian.scale_grid()], dtype=torch.float64).round()
-    index = gaussian.scale_index(log2_scale)
-    assert (index.min(), index.max()) == (0, 63)
-    distance = (log2_scale[:, None] - grid).abs()
-    chosen = distance.gather(1, index[:, None].long())[:, 0]
-    assert torch.equal(chosen, distance.min(dim=1).values)
-    half_way = (grid[:-1] + 24).int()
-    assert torch.equal(gaussian.scale_index(half_way), torch.arange(1, 64, dtype=torch.int32))
-
-
-@pytest.mark.parametrize("extreme", [-(2**31) + 2**12, 2**31 - 2**12])
-def test_the_index_holds_at_the_ends_of_int32(extreme: int) -> None:
-    index = gaussian.scale_index(torch.tensor([extreme], dtype=torch.int32))
-    assert index.item() == (63 if extreme > 0 else 0)
+from cwic.lab import gaussian
 
 
 @pytest.mark.parametrize("scale", [0.11, 0.5, 3.0, 40.0])

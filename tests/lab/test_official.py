@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cwic.errors import ModelError
 from cwic.config import Cwam2024Config
+from cwic.errors import ModelError
 from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.lab.official import load_official, published_name
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from cwic.lab.quantize import add_uniform_noise, round_straight_through
+from cwic.entropy.tables import gaussian_tables
+from cwic.lab.quantize import add_uniform_noise, round_by_cost, round_straight_through
+from cwic.latents import rounding
+from cwic.latents.scales import scale_grid
 
 
 def test_rounding_has_the_gradient_of_the_identity() -> None:
@@ -22,3 +26,13 @@ def test_noise_is_uniform_on_half_a_step_each_way() -> None:
     assert (counts - 10_000).abs().max() < 500
     noise.sum().backward()
     assert (x.grad == 1).all()
+
+
+def test_rounding_by_cost_is_the_encoders() -> None:
+    costs = rounding.symbol_costs(gaussian_tables(scale_grid()))
+    values = 4 * torch.randn(5000, dtype=torch.float64)
+    tables = torch.randint(1, 64, (5000,))
+    found = round_by_cost(values, lambda magnitude: torch.from_numpy(costs)[tables, magnitude.long()], 3.0)
+    expected = rounding.round_by_cost(values.numpy(), costs, tables.numpy().astype(np.uint8), 3.0)
+    assert np.array_equal(found, expected)
+    assert 100 < np.count_nonzero(expected != np.rint(values.numpy())) < 2500

@@ -1,16 +1,64 @@
-"""Fixtures of the latents' tests."""
+"""Fixtures of the latents' tests: integer networks with random numbers, of the sizes that trained ones have."""
 
 from __future__ import annotations
 
-import pytest
-import torch
-from torch import nn
+from typing import Any
 
-from cwic.entropy.tables import Tables, gaussian_tables
-from cwic.latents.exact import ExactPrior
-from cwic.lab.gaussian import scale_grid
-from cwic.lab.prior import Prior
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
 from cwic.config import CwicConfig
+from cwic.entropy.tables import Tables, gaussian_tables
+from cwic.latents.levels import KNOTS
+from cwic.latents.quadtree import QuadtreePrior
+from cwic.latents.scales import scale_grid
+
+Tensors = dict[str, NDArray[Any]]
+
+
+def random_layer(random: np.random.Generator, name: str, *shape: int) -> Tensors:
+    """Weights `[..., C_out, C_in]` whose outputs are about as large as their inputs."""
+    outputs = shape[:-1]
+    unit = (1 << 24) * 2 / (127 * shape[-1] ** 0.5)
+    return {
+        f"{name}.weight": random.integers(-127, 128, shape).astype(np.int8),
+        f"{name}.multiplier": (unit * random.uniform(0.1, 0.3, outputs)).astype(np.int32),
+        f"{name}.bias": random.integers(-60, 61, outputs).astype(np.int32),
+    }
+
+
+def random_prior(config: CwicConfig, seed: int = 3) -> Tensors:
+    """The tensors of a `QuadtreePrior`."""
+    random = np.random.default_rng(seed)
+    width, wide, group = config.context_width, config.hyper_width, config.M // 4
+    tensors: Tensors = {}
+    for name, *shape in (
+        ("h_s.enter", wide, config.hyper_channels),
+        ("h_s.mix", wide, 9),
+        ("h_s.enlarge", 4 * wide, wide),
+        ("h_s.mix_enlarged", wide, 9),
+        ("h_s.leave", 4 * width, wide),
+        ("context.embed", 4, width, 2 * group),
+        *((f"context.heads.{k}", 4, 2 * group, width) for k in range(4)),
+        *(
+            (f"context.blocks.{k}.{i}.{part}", width, 9 if part == "mix" else width)
+            for k in range(4)
+            for i in range(config.context_blocks)
+            for part in ("mix", "expand", "project")
+        ),
+    ):
+        tensors |= random_layer(random, f"networks.{name}", *shape)
+    for k in range(4):
+        tensors[f"networks.context.level.{k}.value"] = random.integers(-128, 129, (KNOTS, width)).astype(np.int32)
+    slope = np.linspace(0, 768, KNOTS)[:, None]
+    tensors["networks.log2_gain.value"] = (slope + random.integers(-128, 129, (KNOTS, config.M))).astype(np.int32)
+    tensors["networks.z_log2_scale.value"] = random.integers(0, 513, (KNOTS, config.hyper_channels)).astype(np.int32)
+    exponent = np.arange(-11 * 256, 11 * 256 + 1) / 256
+    tensors["exp2_table"] = np.rint(2.0 ** (np.arange(256) / 256) * 2**24).astype(np.int32)
+    tensors["magnitude_table"] = np.rint(np.log2(1 + np.arange(255 * 16 + 1) / 16) * 256).astype(np.int32)
+    tensors["gain_magnitude_table"] = np.rint(np.log2(1 + 2.0**exponent) * 256).astype(np.int32)
+    return tensors
 
 
 @pytest.fixture
@@ -20,40 +68,16 @@ def small() -> CwicConfig:
 
 
 @pytest.fixture
-def prior(small: CwicConfig) -> Prior:
-    """As if trained: every parameter random, gains from one to eight, log2 scales about -1 to 2."""
-    torch.manual_seed(3)
-    prior = Prior(small).eval()
-    with torch.no_grad():
-        for head in prior.exact.context.heads:
-            nn.init.normal_(head.weight, std=0.1)
-            nn.init.uniform_(head.bias, -1, 1)
-        for name, parameter in prior.exact.named_parameters():
-            if name.endswith("bias") and "heads" not in name:
-                nn.init.uniform_(parameter, -0.2, 0.2)
-        for level in prior.exact.context.level:
-            nn.init.uniform_(level.value, -0.5, 0.5)
-        prior.exact.log2_gain.value.copy_(torch.linspace(0, 3, 9)[:, None] + torch.rand(9, 16) - 0.5)
-        prior.exact.z_log2_scale.value.uniform_(0, 2)
-        for parameter in prior.h_a.leave.parameters():
-            parameter.mul_(8)
-    return prior
+def tensors(small: CwicConfig) -> Tensors:
+    return random_prior(small)
 
 
 @pytest.fixture
-def exact(small: CwicConfig, prior: Prior) -> ExactPrior:
-    """The integer twin of `prior`."""
-    exact = ExactPrior(small)
-    exact.take(prior.exact)
-    return exact
+def prior(small: CwicConfig, tensors: Tensors) -> QuadtreePrior:
+    return QuadtreePrior(small, tensors)
 
 
 @pytest.fixture(scope="session")
 def tables() -> Tables:
-    """The tables that are shipped with every model."""
+    """The tables that every model starts with."""
     return gaussian_tables(scale_grid())
-
-
-@pytest.fixture(autouse=True)
-def _seed() -> None:
-    torch.manual_seed(0)

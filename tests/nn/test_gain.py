@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from cwic.nn.gain import KNOT_SPACING, KNOTS, MAX_LEVEL, LevelGain, interpolate_knots
+from cwic.latents.levels import KNOT_SPACING, KNOTS, MAX_LEVEL, interpolate, interpolate_gain
+from cwic.nn.gain import LevelGain, interpolate_knots
 
 LEVELS = torch.arange(MAX_LEVEL + 1)
 
@@ -20,15 +22,24 @@ def test_floats_are_linear_between_the_knots_and_exact_at_them() -> None:
     assert torch.equal(interpolate_knots(knots, torch.tensor([0, 128, 896])), knots[[0, 1, 7]])
 
 
-def test_integers_stay_within_half_a_unit_of_the_floats() -> None:
+def test_the_codecs_integers_stay_within_half_a_unit_of_the_floats() -> None:
     knots = torch.randint(-3000, 3000, (KNOTS, 7), dtype=torch.int32)
-    integers = interpolate_knots(knots, LEVELS)
-    assert integers.dtype == torch.int32 or integers.dtype == torch.int64
+    integers = torch.from_numpy(np.stack([interpolate(knots.numpy(), level) for level in LEVELS.tolist()]))
+    assert integers.dtype == torch.int32
     error = integers.double() - interpolate_knots(knots.double(), LEVELS)
     assert error.abs().max() <= 0.5
     assert error.max() == 0.5  # half goes up: the rule that the format states
     assert error.min() > -0.5
-    assert torch.equal(integers[::KNOT_SPACING], knots[:8].to(integers.dtype))
+    assert torch.equal(integers[::KNOT_SPACING], knots[:8])
+
+
+def test_the_codecs_gains_are_the_trained_ones() -> None:
+    gain = LevelGain(5)
+    torch.nn.init.normal_(gain.log2_gain)
+    with torch.no_grad():
+        for level in (0, 333, 1000):
+            expected = gain(torch.ones(1, 5, 1, 1), torch.tensor([level])).flatten()
+            np.testing.assert_allclose(interpolate_gain(gain.log2_gain.numpy(), level), expected, rtol=1e-6)
 
 
 def test_level_gain_starts_as_the_identity_and_follows_each_pictures_level() -> None:

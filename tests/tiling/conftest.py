@@ -8,10 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cwic.image.picture import Picture
 from cwic.config import CwicConfig
-from cwic.models.exported import ExportedModel, export
-from cwic.lab.cwic import CwicModel
+from cwic.image.picture import Picture
+from cwic.lab.cwic import CwicModel as Trained
+from cwic.lab.cwic_export import export
+from cwic.models.cwic import CwicModel
 
 
 @pytest.fixture(scope="package", params=["cross-window", "none"])
@@ -20,10 +21,10 @@ def config(small: CwicConfig, request: pytest.FixtureRequest) -> CwicConfig:
 
 
 @pytest.fixture(scope="package")
-def model(config: CwicConfig) -> ExportedModel:
+def model(config: CwicConfig) -> CwicModel:
     """Every layer random and strong: what a region lacks around it shows."""
     torch.manual_seed(0)
-    trained = CwicModel(config)
+    trained = Trained(config)
     trained.calibrate([_smooth(128, 128)])
     for module in (trained.g_a, trained.g_s):
         for name, parameter in module.named_parameters():

@@ -4,17 +4,17 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 
 from cwic.container import PLAIN, Chunk, Header, unpack_tile
 from cwic.errors import FormatError
-from cwic.image.picture import Picture
 from cwic.image.arrays import to_picture
-from cwic.tiling.grid import Box, Halo, Tiles
-from cwic.models.exported import ExportedModel
+from cwic.image.picture import Picture
+from cwic.models.base import Halo
+from cwic.models.cwic import CwicModel
 from cwic.tiling import decode as decode_module
 from cwic.tiling.decode import GREY, TileDecoder
 from cwic.tiling.encode import TileEncoder
+from cwic.tiling.grid import Box, Tiles
 from cwic.tiling.lossless_tile import encode_plain
 
 LEVEL = 600
@@ -22,20 +22,20 @@ HEADER = Header(b"fake", 700, 500, "RGB", LEVEL, tile_code=1)
 
 
 @pytest.fixture(scope="module")
-def chunks(model: ExportedModel, picture: Picture) -> list[Chunk]:
+def chunks(model: CwicModel, picture: Picture) -> list[Chunk]:
     return TileEncoder(model, picture, Tiles.of(HEADER)).encode(LEVEL)
 
 
 @pytest.fixture(scope="module")
-def whole(model: ExportedModel, chunks: list[Chunk]) -> np.ndarray:
+def whole(model: CwicModel, chunks: list[Chunk]) -> np.ndarray:
     """The picture that one synthesis of all latents gives."""
     tiles = Tiles.of(HEADER)
-    latents = torch.zeros(1, 32, 44, 16, dtype=torch.int64)
+    latents = np.zeros((32, 44, 16), np.int64)
     for index, chunk in enumerate(chunks):
         box = tiles.box(index)
         rows, columns = box.in_latents().rows_and_columns
         crc, coded = unpack_tile(chunk.payload)
-        latents[:, rows, columns] = model.decode_latents(coded, crc, box.height, box.width, LEVEL, index)
+        latents[rows, columns] = model.decompress(coded, crc, box.height, box.width, LEVEL, index)
     return to_picture(model.synthesise(latents, LEVEL)[:, :, :500, :700]).pixels
 
 
@@ -44,16 +44,16 @@ def level_difference(a: np.ndarray, b: np.ndarray) -> int:
     return int(np.abs(a.astype(int) - b).max())
 
 
-def test_tiles_join_without_a_seam(model: ExportedModel, chunks: list[Chunk], whole: np.ndarray) -> None:
+def test_tiles_join_without_a_seam(model: CwicModel, chunks: list[Chunk], whole: np.ndarray) -> None:
     found = TileDecoder(model, HEADER, chunks.__getitem__).decode(Box(0, 0, 500, 700), jobs=3)
     assert level_difference(found.pixels, whole) <= 1
 
 
 def test_less_than_the_halo_would_show(
-    model: ExportedModel, chunks: list[Chunk], whole: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    model: CwicModel, chunks: list[Chunk], whole: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     positions, grid = model.synthesis_halo
-    monkeypatch.setattr(ExportedModel, "synthesis_halo", Halo(positions // 4, grid))
+    monkeypatch.setattr(CwicModel, "synthesis_halo", Halo(positions // 4, grid))
     area = Box(0, 0, 256, 256)
     found = TileDecoder(model, HEADER, chunks.__getitem__).decode(area)
     assert level_difference(found.pixels, whole[area.rows_and_columns]) > 1
@@ -63,7 +63,7 @@ def test_less_than_the_halo_would_show(
     "area", [Box(0, 0, 1, 1), Box(130, 250, 131, 520), Box(255, 1, 400, 129), Box(499, 699, 500, 700)]
 )
 def test_an_area_is_decoded_from_the_tiles_that_it_needs(
-    model: ExportedModel, chunks: list[Chunk], whole: np.ndarray, area: Box
+    model: CwicModel, chunks: list[Chunk], whole: np.ndarray, area: Box
 ) -> None:
     asked: list[int] = []
 
@@ -80,7 +80,7 @@ def test_an_area_is_decoded_from_the_tiles_that_it_needs(
 
 
 def test_a_large_tile_is_synthesised_in_blocks(
-    model: ExportedModel, picture: Picture, monkeypatch: pytest.MonkeyPatch
+    model: CwicModel, picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     header = Header(b"fake", 700, 500, "RGB", LEVEL)
     (chunk,) = TileEncoder(model, picture, Tiles.of(header)).encode(LEVEL)
@@ -96,12 +96,12 @@ def damaged(chunks: list[Chunk], *lost: int) -> Callable[[int], Chunk]:
     return lambda index: Chunk("T", chunks[index].payload[:-8]) if index in lost else chunks[index]
 
 
-def test_damage_ends_the_work_by_name(model: ExportedModel, chunks: list[Chunk]) -> None:
+def test_damage_ends_the_work_by_name(model: CwicModel, chunks: list[Chunk]) -> None:
     with pytest.raises(FormatError, match=r"^damaged: tile \(column 1, row 2\): "):
         TileDecoder(model, HEADER, damaged(chunks, 13)).decode(Box(0, 0, 500, 700))
 
 
-def test_a_tolerant_decoder_makes_lost_tiles_grey(model: ExportedModel, chunks: list[Chunk], whole: np.ndarray) -> None:
+def test_a_tolerant_decoder_makes_lost_tiles_grey(model: CwicModel, chunks: list[Chunk], whole: np.ndarray) -> None:
     decoder = TileDecoder(model, HEADER, damaged(chunks, 0, 13, 23), tolerant=True)
     pixels = decoder.decode(Box(0, 0, 500, 700)).pixels
     assert [line.split(": ")[0] for line in decoder.lost] == [
@@ -113,7 +113,7 @@ def test_a_tolerant_decoder_makes_lost_tiles_grey(model: ExportedModel, chunks: 
     assert level_difference(pixels[:128, 500:600], whole[:128, 500:600]) <= 1
 
 
-def test_a_grey_picture_has_one_channel(model: ExportedModel, picture: Picture) -> None:
+def test_a_grey_picture_has_one_channel(model: CwicModel, picture: Picture) -> None:
     header = Header(b"fake", 200, 100, "LA", LEVEL)
     grey = Picture(np.ascontiguousarray(picture.pixels[:100, :200, 0]), "L")
     (chunk,) = TileEncoder(model, grey, Tiles.of(header)).encode(LEVEL)
@@ -122,7 +122,7 @@ def test_a_grey_picture_has_one_channel(model: ExportedModel, picture: Picture) 
 
 
 def test_a_plain_tile_is_shown_as_it_is_and_known_to_its_neighbours(
-    model: ExportedModel, picture: Picture, chunks: list[Chunk], whole: np.ndarray
+    model: CwicModel, picture: Picture, chunks: list[Chunk], whole: np.ndarray
 ) -> None:
     shown = picture.pixels[256:384, 128:256]
     plain = [Chunk(PLAIN, encode_plain(shown, 0)) if index == 13 else chunk for index, chunk in enumerate(chunks)]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from cwic.container import Header
 from cwic.errors import InputError
-from cwic.tiling.grid import Box, Halo, Tiles, crop_box, default_tile_code
+from cwic.models.base import Halo
+from cwic.tiling.grid import Box, Tiles, crop_box, default_tile_code
 
 HALOS = st.builds(Halo, st.integers(0, 20), st.sampled_from([1, 4, 8]))
 

@@ -6,9 +6,9 @@ from cwic.container import PLAIN, Chunk, Header
 from cwic.container.salvage import Run, Salvage
 from cwic.errors import FormatError
 from cwic.image.picture import Picture
-from cwic.tiling.grid import Tiles
-from cwic.models.exported import ExportedModel
+from cwic.models.cwic import CwicModel
 from cwic.tiling.encode import TileEncoder
+from cwic.tiling.grid import Tiles
 from cwic.tiling.placement import placed_tiles
 
 LEVEL = 300
@@ -16,11 +16,11 @@ HEADER = Header(b"fake", 700, 500, "RGB", LEVEL, tile_code=1)  # 6 x 4 tiles
 
 
 @pytest.fixture(scope="module")
-def chunks(model: ExportedModel, picture: Picture) -> list[Chunk]:
+def chunks(model: CwicModel, picture: Picture) -> list[Chunk]:
     return TileEncoder(model, picture, Tiles.of(HEADER)).encode(LEVEL)
 
 
-def test_a_run_between_two_gaps_finds_its_place(model: ExportedModel, chunks: list[Chunk]) -> None:
+def test_a_run_between_two_gaps_finds_its_place(model: CwicModel, chunks: list[Chunk]) -> None:
     runs = [
         Run(0, 0, chunks[:3]),
         Run(4, 21, [None, Chunk(PLAIN, b"plain"), *chunks[8:10]]),
@@ -35,6 +35,6 @@ def test_a_run_between_two_gaps_finds_its_place(model: ExportedModel, chunks: li
             tile(index)
 
 
-def test_nothing_to_place(model: ExportedModel) -> None:
+def test_nothing_to_place(model: CwicModel) -> None:
     with pytest.raises(FormatError, match="no tile is intact"):
         placed_tiles(model, Salvage(HEADER, [], [Run(0, 0, [None])], []))

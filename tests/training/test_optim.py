@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from cwic.errors import InputError
 from cwic.config import Cwam2024Config
+from cwic.errors import InputError
 from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.lab.cwic import CwicModel
 from cwic.training.optim import Optimisers

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cwic.errors import InputError
-from cwic.models.catalog import CATALOG
 from cwic.config import Cwam2024Config
+from cwic.errors import InputError
 from cwic.lab.cost import parts
+from cwic.models.catalog import CATALOG
 from cwic.training.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).parents[2]

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from cwic.image.arrays import to_floats
 from cwic.image.folder import read_picture
-from cwic.image.arrays import to_tensor
-from cwic.lab.prior import lmbda_of
 from cwic.lab.cwic import CwicModel
+from cwic.lab.prior import lmbda_of
 from cwic.training.loss import rate_distortion
 from cwic.training.recipe import Recipe
 from cwic.training.validation import validate
@@ -18,7 +18,8 @@ from cwic.training.validation import validate
 def model(recipe: Recipe, folder: Path) -> CwicModel:
     (folder / "broken.png").unlink()
     model = CwicModel(recipe.model).eval()
-    model.calibrate([to_tensor(read_picture(folder / "grey.png")) * torch.tensor([1.0, 0.8, 0.5])[:, None, None]])
+    grey = torch.from_numpy(to_floats(read_picture(folder / "grey.png")))
+    model.calibrate([grey * torch.tensor([1.0, 0.8, 0.5])[:, None, None]])
     return model
 
 
@@ -27,7 +28,7 @@ def test_the_numbers_are_means_over_the_pictures(model: CwicModel, recipe: Recip
         (folder / name).unlink()
     result = validate(model, recipe, folder)
     assert result.labels == ["q20", "q40", "q60", "q80"]
-    x = to_tensor(read_picture(folder / "grey.png"))
+    x = torch.from_numpy(to_floats(read_picture(folder / "grey.png")))
     for i, level in enumerate((200, 400, 600, 800)):
         with torch.no_grad():
             output = model(x, torch.tensor([level]))

@@ -4,12 +4,12 @@ Results go to stdout, talk to stderr. Exit codes: 0 done, 1 run-time error, 2 us
 missing or different, 5 target not reachable, 6 output exists, 130 interrupted. Of several files, the highest
 code counts.
 
-Torch, numpy and Pillow are imported inside the commands that need them: `cwic info` must answer at once.
+Numpy and Pillow are imported inside the commands that need them: `cwic info` must answer at once. So is torch, which
+only `train`, `export`, `data shard`, `models import` and `models show` without weights need.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -55,8 +55,6 @@ def _root(
 
 def main() -> None:
     """Run the command line, and exit with its code."""
-    # Threads of torch that spin while they wait stall each other on a busy machine. Read when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app(prog_name="cwic")
     except KeyboardInterrupt:

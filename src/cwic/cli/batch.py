@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -26,6 +27,16 @@ Output = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace existing outputs.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Tiles to work on at a time.", min=1)]
+
+
+class Device(str, Enum):
+    """Where the networks run."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+OnDevice = Annotated[Device, typer.Option("--device", help="Where the networks run.")]
 NoLimits = Annotated[bool, typer.Option("--no-limits", help="Accept any size: for files and pictures that you trust.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Results as one JSON object per line.")]
 

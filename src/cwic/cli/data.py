@@ -36,6 +36,9 @@ def shard(
     """Pack a folder of pictures into WebDataset shards, for cwic train --data of sets larger than memory."""
 
     def work(_: int) -> None:
+        from cwic.extras import require
+
+        require("torch", "train")
         from cwic.training.shards import write_shards
 
         made = write_shards(folder, to, megabytes)

@@ -38,6 +38,7 @@ def decode(
     ] = None,
     recover: Annotated[bool, typer.Option("--recover", help="Write what is intact of damaged files.")] = False,
     jobs: batch.Jobs = 1,
+    device: batch.OnDevice = batch.Device.cpu,
     no_limits: batch.NoLimits = False,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
@@ -59,9 +60,9 @@ def decode(
             start = perf_counter()
             lost: list[str] = []
             if recover:
-                image, lost = cwic.recover(source, model=model, jobs=jobs, limits=limits)
+                image, lost = cwic.recover(source, model=model, jobs=jobs, device=device.value, limits=limits)
             else:
-                image = cwic.decode(source, crop=area, model=model, jobs=jobs, limits=limits)
+                image = cwic.decode(source, crop=area, model=model, jobs=jobs, device=device.value, limits=limits)
             seconds = perf_counter() - start
         _save(image, job.target, formats[index], force=force)
 

@@ -81,6 +81,7 @@ def encode(
         int | None, typer.Option("--tile", help="Side of tiles: 128, 256, 512 ...", callback=_tile_side)
     ] = None,
     jobs: batch.Jobs = 1,
+    device: batch.OnDevice = batch.Device.cpu,
     no_limits: batch.NoLimits = False,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
@@ -115,6 +116,7 @@ def encode(
                 strip=strip,
                 tile=tile,
                 jobs=jobs,
+                device=device.value,
                 limits=limits,
             )
         except ValueError as error:  # what the options before could not know: the model has one rate

@@ -30,6 +30,9 @@ def export(
     """
 
     def work(_: int) -> None:
+        from cwic.extras import require
+
+        require("torch", "train")
         from cwic.training.export import export_checkpoint
         from cwic.training.recipe import load_recipe
 

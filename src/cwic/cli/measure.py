@@ -68,6 +68,10 @@ def measure(
     from cwic.evaluation.summary import environment
 
     tally = _Tally()
+    meta = tally.attempt("cwic eval", lambda: {"dataset": folder.resolve().name, **environment(jobs)})
+    if meta is None:
+        tally.end()
+        return
     codecs = _open(dict.fromkeys(names), qualities, tally, perceptual=perceptual)
     files = _pictures(folder, tally) if codecs else {}
     tables = _tables(codecs, qualities, files, folder, out, perceptual=perceptual, force=force, tally=tally)
@@ -83,7 +87,6 @@ def measure(
                 table = tables[outcome.task.codec]
                 tally.attempt(table.codec.name, partial(table.add, outcome.rows))
 
-    meta = {"dataset": folder.resolve().name, **environment(jobs)}
     points = {table.codec.name: table.close() for table in tables.values()}
     # Files before the lines, so that a closed pipe costs no results; and the lines even on a full disk.
     for table in tables.values():
@@ -127,10 +130,8 @@ def _open(
     from cwic.evaluation.codecs.registry import open_codec
     from cwic.extras import require
 
-    # Without them nothing can be measured.
-    for package in ("pytorch_msssim", *(["ssimulacra2"] if perceptual else [])):
-        if tally.attempt("cwic eval", partial(require, package, "eval")) is None:
-            return {}
+    if perceptual and tally.attempt("cwic eval", partial(require, "ssimulacra2", "eval")) is None:
+        return {}
     opened = {name: tally.attempt(name, partial(open_codec, name)) for name in names}
     codecs = {name: codec for name, codec in opened.items() if codec is not None}
     for name, codec in codecs.items():

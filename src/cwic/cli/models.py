@@ -1,14 +1,21 @@
-"""`cwic models`: the models there are, what they cost, and others' checkpoints turned into models."""
+"""`cwic models`: the models there are, what they cost, and checkpoints and earlier weights turned into models."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cwic.cli import batch
 from cwic.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cwic.config import ModelConfig
+    from cwic.models.base import CodingModel
+    from cwic.models.catalog import PartSummary
 
 app = typer.Typer(
     help="Models: what there is, what it costs, checkpoints of others.", no_args_is_help=True, rich_markup_mode=None
@@ -38,9 +45,7 @@ def show_model(
     """Show parameters and multiply-accumulates (MAC) per pixel of every part of a model."""
 
     def work(_: int) -> None:
-        from cwic.models.catalog import summary
-
-        rows = summary(name)
+        rows = _parts(name)
         if not as_json:
             typer.echo(f"{'part':<28}{'parameters':>14}{'MAC/pixel':>14}")
         for row in rows:
@@ -53,7 +58,10 @@ def show_model(
 @app.command("import")
 def import_checkpoint(
     checkpoint: Annotated[
-        Path, typer.Argument(metavar="CHECKPOINT", help="As the published training code writes it.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT", help="Of the published training code, or weights of cwic 0.1.", show_default=False
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Weight file to write: NAME.safetensors.", show_default=False)
@@ -61,30 +69,66 @@ def import_checkpoint(
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
-    """Turn a checkpoint of the published network (Mudgal & Liu 2024) into a weight file that every command takes."""
+    """Turn a checkpoint of the published network (Mudgal & Liu 2024) into a weight file that every command takes.
+
+    Or a weight file of cwic 0.1, NAME.safetensors: the model keeps its id, and reads the files that it wrote.
+    """
     from cwic.models.catalog import SUFFIX
 
     if output.suffix != SUFFIX:
         raise typer.BadParameter(f"the name of a weight file ends in {SUFFIX}, and {output} does not")
 
     def work(_: int) -> None:
+        from cwic.extras import require
         from cwic.image.files import check_output
 
+        require("torch", "train")
         check_output(output, force=force, source=checkpoint)
         if not output.absolute().parent.is_dir():
             raise InputError(f"the folder of {output} does not exist")
 
-        from cwic.lab.official import load_official
-        from cwic.models.CWAMEXPORT import export
         from cwic.models.weights import model_id, save_weights
 
-        exported = export(load_official(checkpoint))
-        save_weights(output, exported, output.stem)
-        found = model_id(exported).hex()
+        model = _imported(checkpoint)
+        save_weights(output, model, output.stem, _cost(model.data.config))
+        family, found = model.data.config.family, model_id(model).hex()
         batch.report(
-            f"{checkpoint} -> {output}  N = {exported.config.N}  model {found}",
-            {"input": str(checkpoint), "output": str(output), "N": exported.config.N, "model_id": found},
+            f"{checkpoint} -> {output}  family {family}  model {found}",
+            {"input": str(checkpoint), "output": str(output), "family": family, "model_id": found},
             as_json=as_json,
         )
 
     batch.run([str(checkpoint)], work)
+
+
+def _parts(name: str) -> Sequence[PartSummary]:
+    """What each part of a model costs: as its weight file says, or counted where there is none."""
+    from cwic.models.catalog import CATALOG, describe, names
+
+    if name in CATALOG and name not in names():
+        return _cost(CATALOG[name].config)
+    found = describe(name)
+    return found.parts or _cost(found.config)
+
+
+def _cost(config: ModelConfig) -> Sequence[PartSummary]:
+    from cwic.extras import require
+
+    require("torch", "train")
+    from cwic.lab.cost import parts
+
+    return parts(config)
+
+
+def _imported(checkpoint: Path) -> CodingModel:
+    """The model of a checkpoint, or of a weight file of cwic 0.1, by the suffix of its name."""
+    from cwic.models.catalog import SUFFIX
+
+    if checkpoint.suffix == SUFFIX:
+        from cwic.lab.earlier_weights import load_earlier
+
+        return load_earlier(checkpoint)
+    from cwic.lab.cwam2024_export import export
+    from cwic.lab.official import load_official
+
+    return export(load_official(checkpoint))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from enum import Enum
 from pathlib import Path
@@ -77,8 +78,11 @@ def train(
     folder = run or (resume if resume is not None and resume.is_dir() else Path("run"))
 
     def work(_: int) -> None:
+        # Threads of torch that spin while they wait stall each other on a busy machine. Read when torch is imported.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from cwic.extras import require
 
+        require("torch", "train")
         require("lightning", "train")
         from cwic.training.checkpoint import load_checkpoint, save_state
         from cwic.training.export import export_checkpoint

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cwic.errors import InputError
-from cwic.evaluation.summary_file import METRICS, points, read_summary
+from cwic.evaluation.summary import METRICS, points, read_summary
 from cwic.extras import require
 
 MIN_POINTS = 4

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cwic.extras import require
 from cwic.image import fidelity
-from cwic.image.fidelity import MS_SSIM_MIN_SIDE, PEAK
+from cwic.image import ms_ssim as similarity
 
 # Six scales, the smallest of at least 8 pixels.
 SSIMULACRA2_MIN_SIDE = 256
@@ -33,25 +33,16 @@ def psnr(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
 def ms_ssim(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
     """Multi-scale structural similarity in [0, 1], the mean over the three channels.
 
-    With the weights and the window of Wang, Simoncelli and Bovik, "Multi-scale structural similarity for image
-    quality assessment" (Asilomar 2003). NaN where it is undefined: a side under `MS_SSIM_MIN_SIDE` pixels.
+    NaN where it is undefined: a side under `cwic.image.fidelity.MS_SSIM_MIN_SIDE` pixels.
 
     Args:
         x, x_hat: uint8 `[H, W, 3]`.
 
     Raises:
         ValueError: another type or shape, or two different shapes.
-        InputError: pytorch-msssim is not installed.
     """
     _check(x, x_hat)
-    if min(x.shape[:2]) < MS_SSIM_MIN_SIDE:
-        return math.nan
-    package = require("pytorch_msssim", "eval")
-
-    import torch
-
-    first, second = (torch.tensor(pixels).permute(2, 0, 1)[None].float() for pixels in (x, x_hat))
-    return float(package.ms_ssim(first, second, data_range=PEAK))
+    return similarity.ms_ssim(x, x_hat)
 
 
 def ssimulacra2(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cwic.errors import InputError
-from cwic.evaluation.summary_file import METRICS, has_metric, points, read_summary
+from cwic.evaluation.summary import METRICS, has_metric, points, read_summary
 from cwic.extras import require
 
 FORMATS = (".svg", ".pdf", ".png")

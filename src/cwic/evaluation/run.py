@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 from cwic.errors import CwicError, InputError, OutputExistsError
 from cwic.evaluation.codecs.codec import Codec
 from cwic.evaluation.codecs.registry import open_codec
+from cwic.evaluation.cores import share_cores, threads_each
 from cwic.evaluation.measure import fingerprint, measure_picture, settings_of
 from cwic.evaluation.rows import Row, read_tsv, to_tsv
 from cwic.evaluation.summary import Point, means, pictures_id, to_summary
@@ -185,10 +185,9 @@ def measure(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
     if jobs == 1:
         yield from map(_outcome, tasks)
         return
-    # Started anew: torch's threads do not survive a fork.
+    # Started anew: threads do not survive a fork, and numpy counts the cores when it is imported.
     context = multiprocessing.get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    with ProcessPoolExecutor(jobs, context, initializer=_share_cores, initargs=(threads,)) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=share_cores, initargs=(threads_each(jobs),)) as pool:
         futures: dict[Future[Outcome], Task] = {pool.submit(_outcome, task): task for task in tasks}
         try:
             for future in as_completed(futures):
@@ -214,9 +213,3 @@ def _outcome(task: Task) -> Outcome:
 @cache
 def _opened(name: str) -> Codec:
     return open_codec(name)
-
-
-def _share_cores(threads: int) -> None:
-    import torch
-
-    torch.set_num_threads(threads)

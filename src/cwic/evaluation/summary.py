@@ -1,4 +1,7 @@
-"""Means over the pictures of a set, in the shape that CompressAI gave to such files."""
+"""Means over the pictures of a set, in files of the shape that CompressAI gave them: written and read.
+
+Published curves come in such files too.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,26 @@ import math
 import os
 import platform
 from collections.abc import Iterable, Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from statistics import fmean
 from typing import Any, NamedTuple
 from zlib import crc32
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cwic import __version__
+from cwic.errors import InputError
 from cwic.evaluation.codecs.codec import Codec
+from cwic.evaluation.cores import threads_each
 from cwic.evaluation.rows import OPTIONAL_COLUMN, Row
+from cwic.image.files import read_bytes
+from cwic.networks.engine import engine
+
+METRICS = {"psnr": ("psnr-rgb", "psnr"), "ms-ssim": ("ms-ssim-rgb", "ms-ssim")}
+"""What summaries call a metric: cwic's name, and that of some published files."""
+_PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "openvino")
 
 
 class Point(NamedTuple):
@@ -76,18 +91,64 @@ def pictures_id(rows: Iterable[Row]) -> str:
 
 
 def environment(jobs: int) -> dict[str, Any]:
-    """What times, and the last digits of the rest, depend on."""
-    import torch
+    """What times, and the last digits of the rest, depend on. Raises InputError: there is no such engine as was asked.
 
-    packages = ("numpy", "pillow", "torch", "pytorch-msssim")
+    `threads` are those of each of the `jobs` processes.
+    """
     return {
-        "versions": {"cwic": __version__, "python": platform.python_version()}
-        | {package: version(package) for package in packages},
+        "versions": {"cwic": __version__, "python": platform.python_version()} | _versions(),
+        "engine": engine("cpu").name,
         "platform": platform.platform(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": threads_each(jobs),
         "jobs": jobs,
     }
+
+
+def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """A summary file: a dict with a dict of lists under `results`. Raises InputError: unreadable, or another shape."""
+    try:
+        summary = json.loads(read_bytes(path))
+        if not isinstance(summary, dict) or not isinstance(summary["results"], dict):
+            raise TypeError
+    except (ValueError, TypeError, KeyError):
+        raise InputError('not a summary: {"results": {"bpp": [...], "psnr-rgb": [...]}} expected') from None
+    return summary
+
+
+def has_metric(summary: dict[str, Any], metric: str) -> bool:
+    """Whether a summary has values under either name of the metric."""
+    return any(summary["results"].get(key) for key in METRICS[metric])
+
+
+def points(summary: dict[str, Any], metric: str) -> NDArray[np.float64]:
+    """`[2, N]`: bits per pixel, and PSNR or -10 log10(1 - MS-SSIM) in dB, in the file's order; NaN where it has null.
+
+    Raises InputError: the summary has no such metric, or not a number of it for each bpp.
+    """
+    results = summary["results"]
+    key = next((key for key in METRICS[metric] if results.get(key)), None)
+    if key is None:
+        raise InputError(f"the summary has no {METRICS[metric][0]}")
+    try:
+        found = np.array([results["bpp"], results[key]], dtype=np.float64)
+    except (ValueError, TypeError, KeyError):
+        raise InputError(f"bpp and {key} must be two lists of numbers of the same length") from None
+    if found.ndim != 2:
+        raise InputError(f"bpp and {key} must be two lists of numbers of the same length")
+    if metric == "ms-ssim":
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found[1] = -10 * np.log10(1 - found[1])
+    return found
+
+
+def _versions() -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    found = {}
+    for package in _PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def _mean_where_defined(values: Iterable[float]) -> float:

@@ -17,7 +17,7 @@ from cwic.lab.bottleneck import EntropyBottleneck
 from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.lab.gaussian import MASS_MIN
 from cwic.lab.graph_builder import GraphBuilder
-from cwic.lab.serial_context import NoContext, SerialContext
+from cwic.lab.serial_context import NoContext
 from cwic.latents.scales import SCALES, scale_grid
 from cwic.latents.serial import seen_taps
 from cwic.latents.wide import FRACTION_BITS, NUMBER_MAX, SHIFT_MAX, WEIGHT_MAX
@@ -36,7 +36,7 @@ def export(model: Cwam2024Model) -> coding.Cwam2024Model:
     """Turns a model into one that codes. Raises `ModelError` if its prior fits no integers."""
     rows, choice = _z_tables(model.entropy_bottleneck)
     tables = Tables.from_rows([*gaussian_tables(scale_grid()), *rows])
-    exact = _exact_tensors(model) | {"z_index": (choice + SCALES).astype(np.uint8)}
+    exact = exact_tensors(model) | {"z_index": (choice + SCALES).astype(np.uint8)}
     weights: Weights = {}
     graphs = transforms_of(model, weights)
     return coding.Cwam2024Model(
@@ -80,7 +80,7 @@ def _synthesis(model: Cwam2024Model, weights: Weights) -> Graph:
     return graph.graph(graph.layer(x, "feature_encoding", model.g_s.feature_encoding))
 
 
-def _exact_tensors(model: Cwam2024Model) -> Weights:
+def exact_tensors(model: Cwam2024Model) -> Weights:
     """The integer tensors of `cwic.latents.serial.SerialPrior` by name, but for the tables of z."""
     bounds = [(a * b) ** 0.5 * (1 << FRACTION_BITS) for a, b in pairwise(scale_grid())]
     tensors: Weights = {
@@ -89,9 +89,9 @@ def _exact_tensors(model: Cwam2024Model) -> Weights:
     }
     for i, conv in enumerate(m for m in model.h_s.modules() if isinstance(m, nn.Conv2d)):
         tensors |= wide_layer(f"h_s.{i}", conv.weight.flatten(2).transpose(1, 2), cast(Tensor, conv.bias))
-    if isinstance(model.context, NoContext):
+    context = model.context
+    if isinstance(context, NoContext):
         return tensors
-    context = cast(SerialContext, model.context)
     masked = context.context_prediction
     seen = masked.weight.flatten(2).transpose(1, 2)[:, : len(seen_taps())]
     tensors |= wide_layer("context", seen, cast(Tensor, masked.bias))

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from cwic.config import CwicConfig
-from cwic.lab.analysis import Analysis
 from cwic.lab.prior import Prior
-from cwic.lab.synthesis import Synthesis
+from cwic.lab.transforms import Analysis, Synthesis
 
 
 class ModelOutput(NamedTuple):

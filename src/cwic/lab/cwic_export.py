@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from cwic.entropy.counter import SymbolCounter
 from cwic.entropy.tables import gaussian_tables
-from cwic.lab.analysis import Analysis, AttentionBranch
 from cwic.lab.cwic import CwicModel
 from cwic.lab.fixed_point import to_integers
 from cwic.lab.graph_builder import GraphBuilder, from_space_to_depth
 from cwic.lab.hyper import HyperAnalysis
 from cwic.lab.prior import PriorNetworks
-from cwic.lab.synthesis import Synthesis
+from cwic.lab.transforms import Analysis, AttentionBranch, Synthesis
 from cwic.latents.int8 import STREAM_BITS
 from cwic.latents.levels import KNOT_SPACING, KNOTS, MAX_LEVEL
 from cwic.latents.quadtree import GAIN_BITS, GAIN_OCTAVES, MAGNITUDE_BITS, MAGNITUDE_MAX, Z_MAX

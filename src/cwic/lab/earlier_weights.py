@@ -15,14 +15,13 @@ from cwic.config import Cwam2024Config, CwicConfig
 from cwic.entropy.tables import Tables
 from cwic.errors import ModelError
 from cwic.lab import cwam2024_export, cwic_export
-from cwic.lab.analysis import Analysis
 from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.lab.cwic_export import Weights
 from cwic.lab.hyper import HyperAnalysis
-from cwic.lab.synthesis import Synthesis
+from cwic.lab.transforms import Analysis, Synthesis
 from cwic.models.base import CodingModel, ModelData
 from cwic.models.registry import FAMILIES, make_model
-from cwic.models.weights import EXACT, TABLES
+from cwic.models.weights import EXACT, TABLES, model_id
 from cwic.networks.graph import Graph
 
 
@@ -38,13 +37,16 @@ def load_earlier(path: Path) -> CodingModel:
         weights: Weights = {}
         state = {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in tensors.items()}
         graphs = _graphs(config, state, weights)
-        return make_model(
+        model = make_model(
             ModelData(config, exact, Tables.from_arrays(tables), graphs, lambda names: {n: weights[n] for n in names})
         )
     except FileNotFoundError:
         raise ModelError(f"the weight file {path} is missing") from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
+    if model_id(model).hex() != metadata.get("model_id"):
+        raise ModelError(f"the weight file {path} is damaged: its entropy path is not what its id says")
+    return model
 
 
 def _graphs(config: CwicConfig | Cwam2024Config, state: dict[str, torch.Tensor], weights: Weights) -> dict[str, Graph]:

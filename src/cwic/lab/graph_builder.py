@@ -5,6 +5,7 @@ Positions where torch and ONNX order channels differently (pixel unshuffling) ar
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +24,9 @@ from cwic.nn import (
 )
 from cwic.nn.gdn import effective_parameters
 from cwic.nn.windows import relative_position_index
+
+END = 1 << 24
+"""Beyond the end of any axis: where a slice goes to the end."""
 
 
 class GraphBuilder:
@@ -135,6 +139,8 @@ class GraphBuilder:
             return self.activation(self.add("Add", x, inner), layer.activation)
         if isinstance(layer, ResidualAttention):
             return self.residual_attention(x, name, layer)
+        if isinstance(layer, CrossWindowAttention):
+            return _Attention(self, name, layer).add(x)
         if isinstance(layer, nn.Sequential):
             return self.layers(x, name, layer)
         raise TypeError(f"no graph for a {type(layer).__name__}")
@@ -168,18 +174,8 @@ class GraphBuilder:
     def residual_attention(self, x: str, name: str, module: ResidualAttention) -> str:
         """`x + a(x) * sigmoid(b(x))`; b begins with an attention in a CWAM."""
         a = self.layers(x, f"{name}.conv_a", module.conv_a)
-        b = x
-        for child, layer in module.conv_b.named_children():
-            inner = f"{name}.conv_b.{child}"
-            if isinstance(layer, CrossWindowAttention):
-                b = self.attention(b, inner, layer)
-            else:
-                b = self.layer(b, inner, layer)
+        b = self.layers(x, f"{name}.conv_b", module.conv_b)
         return str(self.add("Add", x, self.add("Mul", a, self.add("Sigmoid", b))))
-
-    def attention(self, x: str, name: str, module: CrossWindowAttention) -> str:
-        """Cross-window attention. Masks and borders are the inputs that `cwic.networks.windows` computes."""
-        return _Attention(self, name, module).add(x)
 
 
 def from_space_to_depth(weight: Tensor, block: int) -> Tensor:
@@ -195,7 +191,10 @@ def from_space_to_depth(weight: Tensor, block: int) -> Tensor:
 
 
 class _Attention:
-    """The nodes of one `CrossWindowAttention`, on maps `[1, C, H, W]`."""
+    """The nodes of one `CrossWindowAttention`, on maps `[1, C, H, W]`.
+
+    Masks and borders are inputs of the graph, which `cwic.networks.windows` computes.
+    """
 
     def __init__(self, graph: GraphBuilder, name: str, module: CrossWindowAttention) -> None:
         self._graph, self._name, self._module = graph, name, module
@@ -224,9 +223,8 @@ class _Attention:
             tokens = graph.add("Add", tokens, merged)
         out = self._linear(tokens, "proj", module.proj)
         out = graph.add("Reshape", out, self._shape("merge", [1, 0, 0, self._tokens * self._dim]))
-        out = graph.add(
-            "DepthToSpace", graph.add("Transpose", out, perm=[0, 3, 1, 2]), blocksize=self._window, mode="DCR"
-        )
+        out = graph.add("Transpose", out, perm=[0, 3, 1, 2])
+        out = graph.add("DepthToSpace", out, blocksize=self._window, mode="DCR")
         out = self._roll(out, -module.shift)
         starts, axes = self._shape("origin", [0, 0]), self._shape("sides", [2, 3])
         return str(graph.add("Add", x, graph.add("Slice", out, starts, ends, axes)))
@@ -241,14 +239,13 @@ class _Attention:
         margin = self._window // 4
         pads = self._shape("around", [0, 0, margin, margin, 0, 0, margin, margin])
         squares = self._tokens_of(graph.add("Pad", half, pads, mode="reflect"), block, "around_cut", 2 * self._dim)
-        axes, origin, last = self._shape("grid", [1, 2]), [0, 0], [-1, -1]
-        big = [4096 * 4096] * 2
-        quarters = [
-            graph.add("Slice", squares, self._shape(f"from{i}", start), self._shape(f"to{i}", stop), axes)
-            for i, (start, stop) in enumerate(
-                ((origin, last), ([0, 1], [last[0], big[1]]), ([1, 0], [big[0], last[1]]), ([1, 1], big))
-            )
-        ]
+        # A region is four neighbouring squares: on each axis, all squares but the last, and all but the first.
+        axes, spans = self._shape("grid", [1, 2]), ((0, -1), (1, END))
+        quarters = []
+        for i, (rows, columns) in enumerate(product(spans, spans)):
+            start, stop = zip(rows, columns, strict=True)
+            begin, end = self._shape(f"from{i}", list(start)), self._shape(f"to{i}", list(stop))
+            quarters.append(graph.add("Slice", squares, begin, end, axes))
         region = graph.add("Concat", *quarters, axis=3)
         k, v = (
             self._heads(part, "heads", self._tokens)
@@ -293,7 +290,7 @@ class _Attention:
             return x
         graph = self._graph
         for axis in (2, 3):
-            at, over = self._shape(f"axis{axis}", [axis]), self._shape("end", [4096 * 4096])
+            at, over = self._shape(f"axis{axis}", [axis]), self._shape("end", [END])
             start, split = self._shape("start", [0]), self._shape(f"roll{shift}", [shift])
             parts = (graph.add("Slice", x, split, over, at), graph.add("Slice", x, start, split, at))
             x = graph.add("Concat", *parts, axis=axis)

@@ -1,6 +1,6 @@
 """h_a and h_s of the `cwic` family: the latent to its hyper-latent z, and z to what the context starts from.
 
-h_a runs in the encoder alone and may be float; h_s decides bytes and is made of exact layers.
+h_a runs in the encoder alone and stays float; h_s decides bytes and is made of the layers that become integers.
 """
 
 from __future__ import annotations

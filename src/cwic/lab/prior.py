@@ -32,7 +32,7 @@ def lmbda_of(level: Tensor) -> Tensor:
 
 
 class PriorNetworks(nn.Module):
-    """The networks that encoder and decoder must agree on: an export makes `cwic.latents.quadtree.QuadtreePrior` of them."""
+    """The networks that encoder and decoder must agree on: exported, a `cwic.latents.quadtree.QuadtreePrior`."""
 
     def __init__(self, config: CwicConfig) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 The state `[B, h, w, D]` starts as h_s's output. A pass refines a copy of it by depth-wise blocks and reads a mean and a
 scale for its symbols off it, phase by phase; the symbols, once known, are added to the state as values and
-magnitudes. Built from exact layers: the same code trains in floats and decides bytes in integers.
+magnitudes. The layers behave as the integers that they become (`cwic.lab.fixed_point`); the codec runs those.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ class ContextBlock(nn.Module):
 
 
 class QuadtreeContext(nn.Module):
-    """The networks of the four passes; `cwic.lab.prior` runs them in training, `cwic.latents.exact` in coding."""
+    """The networks of the four passes: `cwic.lab.prior` runs them, and `cwic.latents.quadtree` what an export makes of
+    them.
+    """
 
     def __init__(self, config: CwicConfig) -> None:
         super().__init__()

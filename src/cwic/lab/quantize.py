@@ -1,4 +1,6 @@
-"""Quantisation in training: rounding that lets gradients through, and the noise that stands for it in the rate."""
+"""Quantisation in training: rounding that lets gradients through, noise that stands for it in the rate, and the
+encoder's rounding by cost.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,10 @@ def add_uniform_noise(x: Tensor) -> Tensor:
 
 
 def round_by_cost(values: Tensor, bits: Callable[[Tensor], Tensor], weight: Tensor | float) -> Tensor:
-    """The encoder's rounding (`cwic.latents.rounding`) of a batch in training: of the two integers around each value (in
-    steps), as floats, the one with fewer `bits` plus weighted error.
+    """Of the two integers around each of `values` (in steps), as floats, the one with fewer bits plus weighted error.
 
-    `bits` gives the cost of integer magnitudes of the shape of `values`; `weight` broadcasts to it.
+    This is `cwic.latents.rounding` for a batch in training. `bits` gives the cost of integer magnitudes of the shape of
+    `values`; `weight`, the bits that a squared error of one step is worth, broadcasts to it.
     """
     magnitude = values.abs()
     nearest = magnitude.round()

@@ -12,7 +12,6 @@ Whole numbers are kept in floats where a proof from the weights says that nothin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from cwic.errors import ModelError
 from cwic.latents.tensors import take
 from cwic.latents.threads import in_bands
+from cwic.networks.product import LARGEST, product
 
 STREAM_BITS = 8
 ACTIVATION_BITS = 4
@@ -70,10 +70,10 @@ class Layer:
         weight = take(tensors, f"{name}.weight", "int8", *shape)
         multiplier = take(tensors, f"{name}.multiplier", "int32", *outputs).astype(np.int64)
         bias = take(tensors, f"{name}.bias", "int32", *outputs).astype(np.int64)
-        self.weight = weight.astype(product_type())
+        self.weight = weight.astype(np.float32)
         products = INT8_MAX * int(np.abs(weight.astype(np.int64)).sum(axis=-1).max())
         scaled = products * int(np.abs(multiplier).max())
-        if products >= 1 << 24 or scaled >= 1 << 62:
+        if products >= LARGEST or scaled >= 1 << 62:
             raise ModelError(f"layer {name} could overflow: sums reach {products}, scaled {scaled}")
         self.reach = (scaled >> MULTIPLIER_BITS) + 1 + int(np.abs(bias).max())
         """No output is larger."""
@@ -104,7 +104,7 @@ class Pointwise(Layer):
         self._matrix = np.ascontiguousarray(self.weight.T)
 
     def __call__(self, x: NDArray[Any]) -> Floats:
-        return self.requantise(activations(x) @ self._matrix)
+        return self.requantise(product(activations(x), self._matrix))
 
 
 class PhasePointwise(Layer):
@@ -122,7 +122,7 @@ class PhasePointwise(Layer):
         def band(first: int, last: int) -> None:
             for phase, chosen in enumerate(order):
                 rows = activations(x[first:last, :, phase]).reshape(-1, channels)
-                out[first:last, :, phase] = self.requantise(rows @ self._matrices[chosen], chosen).reshape(
+                out[first:last, :, phase] = self.requantise(product(rows, self._matrices[chosen]), chosen).reshape(
                     last - first, w, -1
                 )
 
@@ -150,20 +150,3 @@ class Depthwise(Layer):
             np.multiply(padded[row : row + last - first, column : column + w], self._taps[tap], out=product)
             sums += product
         return self.requantise(sums)
-
-
-@lru_cache(maxsize=1)
-def product_type() -> type[np.floating]:
-    """What matrix products are computed in: float32 where a probe shows them exact there, else float64.
-
-    Every sum stays below 2^24, so float32 is exact in any order, unless a library takes another way (half precision,
-    as some do on request). The probe multiplies operands whose sums are as large as they may become.
-    """
-    for rows, inner, columns in ((1, 64, 8), (33, 192, 192), (257, 640, 96)):
-        random = np.random.default_rng(inner)
-        a = random.integers(-INT8_MAX, INT8_MAX + 1, (rows, inner))
-        b = random.integers(-INT8_MAX, INT8_MAX + 1, (inner, columns))
-        a[0], b[:, 0] = INT8_MAX, INT8_MAX
-        if not np.array_equal(a.astype(np.float32) @ b.astype(np.float32), a @ b):
-            return np.float64
-    return np.float32

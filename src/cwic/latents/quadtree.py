@@ -1,4 +1,4 @@
-"""The exact prior of the `cwic` family: from z and the symbols so far to the distribution of the next ones, in integers.
+"""The exact prior of the `cwic` family: from z and the symbols so far to the next distributions, in integers.
 
 One traversal serves encoder and decoder: the same z and symbols give the same distributions and the same decoded
 values on every machine. `cwic.lab.prior` is the float twin that trains.
@@ -28,7 +28,7 @@ from cwic.latents.levels import KNOTS, interpolate
 from cwic.latents.passes import PASSES, channel_parts, from_phases, groups, join_passes, to_phases
 from cwic.latents.scales import scale_index
 from cwic.latents.tensors import take
-from cwic.latents.threads import in_bands, single_threaded_products
+from cwic.latents.threads import in_bands
 
 VALUE_BITS = 6
 """Fractional bits of means and decoded values, in quantisation steps."""
@@ -110,8 +110,6 @@ class QuadtreePrior:
 
     def __init__(self, config: CwicConfig, tensors: Tensors) -> None:
         width, group, networks = config.context_width, config.M // 4, "networks"
-        self.tensors = dict(tensors)
-        """As they were given, for the model's id."""
         self._h_s = HyperSynthesis(config, tensors, f"{networks}.h_s")
         context = f"{networks}.context"
         self._embed = PhasePointwise(tensors, f"{context}.embed", 2 * group, width)
@@ -151,20 +149,19 @@ class QuadtreePrior:
         them, the decoder reads them. Returns y_hat, int64 `[h, w, M]` with `VALUE_BITS` fractional bits, in
         quantisation steps.
         """
-        with single_threaded_products():
-            state = self._h_s(z_hat << Z_BITS)
-            parts = []
-            for k, log2_gain in enumerate(channel_parts(self.log2_gain(level))):
-                gain = self.gain(log2_gain)
-                mean, log2_scale = self._predict(k, state, level)
-                indexes = scale_index(log2_scale + log2_gain)
-                means_hat = shift_round(mean * gain, STREAM_BITS + GAIN_BITS - VALUE_BITS)
-                symbols = code(LatentPass(k, indexes, means_hat, gain))
-                value = (symbols.astype(np.int64) << VALUE_BITS) + means_hat
-                parts.append(value)
-                if k + 1 < PASSES:
-                    state = state + from_phases(self._embed(self._features(value, log2_gain), groups(k)))
-            return join_passes(parts)
+        state = self._h_s(z_hat << Z_BITS)
+        parts = []
+        for k, log2_gain in enumerate(channel_parts(self.log2_gain(level))):
+            gain = self.gain(log2_gain)
+            mean, log2_scale = self._predict(k, state, level)
+            indexes = scale_index(log2_scale + log2_gain)
+            means_hat = shift_round(mean * gain, STREAM_BITS + GAIN_BITS - VALUE_BITS)
+            symbols = code(LatentPass(k, indexes, means_hat, gain))
+            value = (symbols.astype(np.int64) << VALUE_BITS) + means_hat
+            parts.append(value)
+            if k + 1 < PASSES:
+                state = state + from_phases(self._embed(self._features(value, log2_gain), groups(k)))
+        return join_passes(parts)
 
     def dequantise(self, y_hat: NDArray[np.int64], level: int) -> NDArray[np.float32]:
         """`traverse`'s result in units of y: float32 `[1, M, h, w]`, for synthesis. Not exact any more."""

@@ -43,7 +43,7 @@ def waves(height: int, width: int) -> list[NDArray[np.intp]]:
     when = (np.arange(width) + 3 * np.arange(height)[:, None]).reshape(-1)
     order = np.argsort(when, kind="stable")
     ends = np.cumsum(np.bincount(when))
-    return [wave for wave in np.split(order, ends[:-1])]
+    return list(np.split(order, ends[:-1]))
 
 
 class Wave(NamedTuple):
@@ -69,8 +69,6 @@ class SerialPrior:
 
     def __init__(self, N: int, context: bool, tensors: Tensors) -> None:
         self.N = N
-        self.tensors = dict(tensors)
-        """As they were given, for the model's id."""
         wide = 3 * N // 2
         shapes = ((N, N, 1), (N, N, 2), (N, wide, 1), (wide, wide, 2), (wide, 2 * N, 1))
         self._h_s = [WideConv3x3(tensors, f"h_s.{i}", *shape) for i, shape in enumerate(shapes)]

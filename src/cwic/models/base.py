@@ -52,9 +52,10 @@ class CodingModel(Protocol):
     `level` is 0..1000, and 0 for a model of one rate.
     """
 
-    data: ModelData
-    exact_tensors: Mapping[str, NDArray[Any]]
-    """All tensors that decide a byte, by the names that the model's id is made of."""
+    @property
+    def data(self) -> ModelData:
+        """What the model was made from."""
+        ...
 
     @property
     def analysis_halo(self) -> Halo:

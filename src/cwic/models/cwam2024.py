@@ -32,9 +32,9 @@ class Cwam2024Model:
 
     def __init__(self, data: ModelData, device: str = "cpu") -> None:
         """Raises `ModelError` if something is missing or does not fit."""
-        self.data, self._config = data, cast(Cwam2024Config, data.config)
+        self.data = data
+        self._config = cast(Cwam2024Config, data.config)
         self._prior = SerialPrior(self._config.N, self._config.context == "serial", data.exact)
-        self.exact_tensors = self._prior.tensors
         missing = {"g_a", "h_a", "g_s"} - data.graphs.keys()
         if missing:
             raise ModelError(f"the weights lack the graph {min(missing)}")
@@ -42,11 +42,15 @@ class Cwam2024Model:
 
     def prepare_analysis(self, x: Floats) -> Floats:
         """All of the analysis: with one level, nothing depends on it."""
-        return self._networks["g_a"](x=x, **self._windows(*(side // 16 for side in x.shape[2:])))
+        return self._networks["g_a"]({"x": x, **self._windows(*(side // 16 for side in x.shape[2:]))})
 
     def finish_analysis(self, prepared: Floats, level: int = 0) -> Floats:
         """Returns `prepared`: a model of one rate has no stage that depends on the level."""
         return prepared
+
+    def hyper_analyse(self, y: Floats, level: int = 0) -> Floats:
+        """z without its medians, before rounding: `[1, N, h/4, w/4]` of `y` `[1, N, h, w]`."""
+        return self._networks["h_a"]({"y": y})
 
     def compress(self, y: Floats, level: int = 0, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
         """The symbols are `round(y - mean)`, as published."""
@@ -57,7 +61,7 @@ class Cwam2024Model:
             steps = rows[wave.positions] - wave.means_hat * 2.0**-FRACTION_BITS
             return writer.put(np.clip(np.rint(steps), -SYMBOL_MAX, SYMBOL_MAX), wave.indexes)
 
-        z = self._networks["h_a"](y=y)[0].transpose(1, 2, 0)
+        z = self.hyper_analyse(y)[0].transpose(1, 2, 0)
         z_symbols = writer.put(np.clip(np.rint(z), -SYMBOL_MAX, SYMBOL_MAX), self._prior.z_index)
         return writer.finish(self._prior.traverse(z_symbols, code))
 
@@ -76,7 +80,7 @@ class Cwam2024Model:
 
     def synthesise(self, y_hat: NDArray[np.int64], level: int = 0) -> Floats:
         y = np.ascontiguousarray((y_hat * 2.0**-FRACTION_BITS).transpose(2, 0, 1)[None], np.float32)
-        return self._networks["g_s"](y_hat=y, **self._windows(*y_hat.shape[:2]))
+        return self._networks["g_s"]({"y_hat": y, **self._windows(*y_hat.shape[:2])})
 
     def _windows(self, rows: int, columns: int) -> dict[str, NDArray[np.generic]]:
         """The masks that the attention at 1/4 and at 1/16 asks for, of a map of `rows` by `columns` at 1/16."""

@@ -37,9 +37,9 @@ class CwicModel:
 
     def __init__(self, data: ModelData, device: str = "cpu") -> None:
         """Raises `ModelError` if something is missing or does not fit."""
-        self.data, self._config = data, cast(CwicConfig, data.config)
+        self.data = data
+        self._config = cast(CwicConfig, data.config)
         self._prior = QuadtreePrior(self._config, data.exact)
-        self.exact_tensors = self._prior.tensors
         self._costs = symbol_costs(data.tables)
         missing = {"features", "g_a", "h_a", "g_s"} - data.graphs.keys()
         if missing:
@@ -52,17 +52,17 @@ class CwicModel:
 
     def prepare_analysis(self, x: Floats) -> Floats:
         """The encoded features of `x`: `[1, 192, H/8, W/8]`, 12 bytes a pixel."""
-        return self._networks["features"](x=x)
+        return self._networks["features"]({"x": x})
 
     def finish_analysis(self, prepared: Floats, level: int) -> Floats:
         """y in units of one standard deviation per channel."""
         rows, columns = (side // 2 for side in prepared.shape[2:])
-        return self._run("g_a", level, reduced=False, features=prepared, **self._windows("g_a", rows, columns))
+        return self._run("g_a", level, {"features": prepared, **self._windows(rows, columns)})
 
     def hyper_analyse(self, y: Floats, level: int) -> Floats:
         """z in steps, before rounding: `[1, C_z, h/4, w/4]` of `y` `[1, M, h, w]`."""
         gain = self._prior.gain(self._prior.log2_gain(level)) / (1 << GAIN_BITS)
-        return self._run("h_a", level, reduced=False, y=y, gain=np.float32(gain).reshape(1, -1, 1, 1))
+        return self._run("h_a", level, {"y": y, "gain": np.float32(gain).reshape(1, -1, 1, 1)})
 
     def compress(self, y: Floats, level: int, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
         return self._compress(y, level, tile, sink or SymbolEncoder(self.data.tables), self.data.error_weight)
@@ -83,9 +83,8 @@ class CwicModel:
         return y_hat
 
     def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
-        windows = self._windows("g_s", *y_hat.shape[:2])
-        reduced = level < FULL_PRECISION_LEVEL
-        return self._run("g_s", level, reduced=reduced, y_hat=self._prior.dequantise(y_hat, level), **windows)
+        inputs = {"y_hat": self._prior.dequantise(y_hat, level), **self._windows(*y_hat.shape[:2])}
+        return self._run("g_s", level, inputs, reduced=level < FULL_PRECISION_LEVEL)
 
     @property
     def analysis_halo(self) -> Halo:
@@ -111,15 +110,15 @@ class CwicModel:
         z_hat = writer.put(np.clip(np.rint(z), -Z_MAX, Z_MAX), self._prior.z_index(level))
         return writer.finish(self._prior.traverse(z_hat, level, code))
 
-    def _run(self, name: str, level: int, *, reduced: bool, **inputs: NDArray[np.generic]) -> Floats:
+    def _run(self, name: str, level: int, inputs: dict[str, NDArray[np.generic]], *, reduced: bool = False) -> Floats:
         network = self._networks[name]
         gains = {
             key: interpolate_gain(self._log2_gains[key], level).reshape(1, -1, 1, 1) for key in network.graph.gains()
         }
-        return network(reduced=reduced, **inputs, **gains)
+        return network(inputs | gains, reduced=reduced)
 
-    def _windows(self, name: str, rows: int, columns: int) -> dict[str, NDArray[np.generic]]:
-        """The masks and borders that the attention of a graph asks for, at 1/16."""
+    def _windows(self, rows: int, columns: int) -> dict[str, NDArray[np.generic]]:
+        """The masks and borders that the attention at 1/16 asks for."""
         if self._config.attention == "none":
             return {}
         window = self._config.attention_window

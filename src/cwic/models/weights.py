@@ -33,7 +33,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 def model_id(model: CodingModel) -> bytes:
     """Four bytes that name everything that decides a byte: two models with the same id read each other's files."""
-    return _id_of(model.exact_tensors, model.data.tables)
+    return _id_of(model.data.exact, model.data.tables)
 
 
 def save_weights(path: Path, model: CodingModel, name: str, parts: Iterable[PartSummary] = ()) -> None:

@@ -7,7 +7,8 @@ otherwise. Engines compute floats: they choose symbols and make pixels, and deci
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from threading import Lock
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.errors import InputError
+from cwic.errors import CwicError, InputError, ModelError
 from cwic.networks.graph import Graph
 from cwic.networks.onnx_bytes import onnx_bytes
 from cwic.threads import thread_count
@@ -27,7 +28,7 @@ Run = Callable[[dict[str, Array]], NDArray[np.float32]]
 
 ENGINE_VARIABLE = "CWIC_ENGINE"
 PRECISION_VARIABLE = "CWIC_PRECISION"
-"""`float32` keeps OpenVINO from bfloat16, `bfloat16` asks for it on any processor."""
+"""`float32` keeps networks from bfloat16, which is used where the processor multiplies it and it costs nothing."""
 
 
 class Engine(Protocol):
@@ -88,9 +89,8 @@ class OpenVino:
         import openvino
 
         self._core = openvino.Core()
-        asked = os.environ.get(PRECISION_VARIABLE, "")
         native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.bfloat16 = asked == "bfloat16" or (native and asked != "float32")
+        self.bfloat16 = native and os.environ.get(PRECISION_VARIABLE, "") != "float32"
 
     def load(self, model: bytes, *, bfloat16: bool) -> Run:
         """See `Engine`."""
@@ -119,21 +119,38 @@ class Network:
         self._lock = Lock()
         _LOADED.add(self)
 
-    def __call__(self, *, reduced: bool = False, **inputs: Array) -> NDArray[np.float32]:
-        """The output for the graph's inputs, by name. `reduced` allows bfloat16 where the processor multiplies it."""
+    def __call__(self, inputs: dict[str, Array], *, reduced: bool = False) -> NDArray[np.float32]:
+        """The output for the graph's inputs by name. `reduced` allows bfloat16 where the processor multiplies it.
+
+        Raises `ModelError` if the engine refuses the graph or its weights.
+        """
         with self._lock:
             chosen = engine(self._device)
             reduced = reduced and chosen.bfloat16
             if reduced not in self._runs:
                 model = onnx_bytes(self.graph, self._weights(self.graph.weights()))
-                self._runs[reduced] = chosen.load(model, bfloat16=reduced)
+                with _engine_errors():
+                    self._runs[reduced] = chosen.load(model, bfloat16=reduced)
             run = self._runs[reduced]
-        return run(inputs)
+        with _engine_errors():
+            return run(inputs)
 
     def forget(self) -> None:
         """Leaves what is loaded alone: its threads did not follow into a forked process."""
         _ABANDONED.append(self._runs)
         self._runs, self._lock = {}, Lock()
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    """Turns what an engine raises, of whatever type, into a `ModelError` with its first line."""
+    try:
+        yield
+    except (CwicError, MemoryError):
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"the network cannot run: {reason[0]}") from error
 
 
 _LOADED: WeakSet[Network] = WeakSet()

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cwic.image.files import write_atomically
+from cwic.lab.cost import parts
 from cwic.models.weights import model_id, save_weights
 from cwic.training.card import model_card
 from cwic.training.checkpoint import load_checkpoint, load_into
@@ -34,7 +35,7 @@ def export_checkpoint(
     pictures = open_pictures(data, recipe.crop, rank=0, world=1, device="cpu")
     crops = pictures.crops(FITTING_CROPS, recipe.crop, np.random.default_rng(recipe.seed)).split(1)
     exported = family.export(model, list(crops))
-    save_weights(output, exported, recipe.name)
+    save_weights(output, exported, recipe.name, parts(recipe.model))
     found = validate(model, recipe, validation) if validation else None
     name = model_id(exported).hex()
     card = model_card(recipe, name, checkpoint, state.get("progress", {}), found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,14 @@ from torch import Tensor, nn
 from cwic.errors import InputError
 from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.lab.cwic import CwicModel
+from cwic.lab.networks import network_of
 from cwic.lab.prior import lmbda_of
-from cwic.nn.gain import MAX_LEVEL
+from cwic.latents.levels import MAX_LEVEL
 from cwic.training.loss import MS_SSIM
 from cwic.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cwic.models.base import CodingModel
 
 MS_SSIM_LMBDA = 1250.0
 """lmbda for MS-SSIM over lmbda for PSNR at the same quality: about the same bits for the same picture.
@@ -34,9 +38,9 @@ class Point(NamedTuple):
 class Family(ABC):
     """A family of models, as the loop sees it. `level` `[B]` are integers 0..1000; models of one rate ignore them."""
 
-    @abstractmethod
     def build(self, recipe: Recipe) -> nn.Module:
         """The untrained model: called with `arguments`, it gives a `cwic.lab.cwic.ModelOutput`."""
+        return network_of(recipe.model)
 
     @abstractmethod
     def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
@@ -69,7 +73,7 @@ class Family(ABC):
         raise InputError("this family of models has no fine-tune on rounded symbols")
 
     @abstractmethod
-    def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
+    def export(self, model: nn.Module, crops: list[Tensor]) -> CodingModel:
         """The trained `model` as it is shipped, fitted to `crops` `[1, 3, H, W]`. Raises `ModelError`."""
 
 
@@ -77,9 +81,6 @@ class Cwic(Family):
     """`CwicModel`: every rate in one model, a level for each picture."""
 
     calibration_batches = 16
-
-    def build(self, recipe: Recipe) -> nn.Module:
-        return CwicModel(recipe.model)  # type: ignore[arg-type]  # the recipe has the config of its family
 
     def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
         return x, level
@@ -105,21 +106,15 @@ class Cwic(Family):
         for module in frozen:
             module.requires_grad_(False)
 
-    def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
-        from cwic.lab.fitting import fit_tables, fit_z_scales
-        from cwic.models.exported import export
+    def export(self, model: nn.Module, crops: list[Tensor]) -> CodingModel:
+        from cwic.lab.cwic_export import export, fit
 
         assert isinstance(model, CwicModel)
-        exported = export(model)
-        fit_z_scales(exported, crops[::8])
-        return fit_tables(exported, crops)
+        return fit(export(model), [crop.cpu().contiguous().numpy() for crop in crops])
 
 
 class Cwam2024(Family):
     """`Cwam2024Model`, the published network and its ablations: one rate a model."""
-
-    def build(self, recipe: Recipe) -> nn.Module:
-        return Cwam2024Model(recipe.model)  # type: ignore[arg-type]  # the recipe has the config of its family
 
     def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
         return (x,)
@@ -134,8 +129,8 @@ class Cwam2024(Family):
         assert isinstance(model, Cwam2024Model)
         return model.aux_loss()
 
-    def export(self, model: nn.Module, crops: list[Tensor]) -> Any:
-        from cwic.models.CWAMEXPORT import export
+    def export(self, model: nn.Module, crops: list[Tensor]) -> CodingModel:
+        from cwic.lab.cwam2024_export import export
 
         assert isinstance(model, Cwam2024Model)
         return export(model)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from cwic.errors import InputError
 from cwic.extras import require
-from cwic.lab.analysis import LinearMap
 from cwic.lab.bottleneck import EntropyBottleneck
 from cwic.lab.fixed_point import Depthwise, PhasePointwise
+from cwic.lab.transforms import LinearMap
 from cwic.nn.residual_attention import ResidualAttention
 from cwic.training.muon import Muon
 from cwic.training.recipe import Recipe

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from cwic.config import CONFIGS, CwicConfig, ModelConfig
+from cwic.config import CwicConfig, ModelConfig
 from cwic.errors import InputError
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE
+from cwic.models.registry import FAMILIES
 from cwic.training.loss import MS_SSIM, PSNR, TUNES
 
 if sys.version_info >= (3, 11):
@@ -75,7 +76,7 @@ class Recipe:
             raise InputError(f"crop must be at least {MS_SSIM_MIN_SIDE} for ms-ssim, not {self.crop}")
         if self.downscale < 1:
             raise InputError(f"downscale must be at least 1, not {self.downscale}")
-        one_rate = not CONFIGS[self.family].variable_rate
+        one_rate = not FAMILIES[self.family].config.variable_rate
         if one_rate and (self.lmbda <= 0 or self.hard_rounding):
             raise InputError(f"a model of family {self.family} needs a lmbda above 0, and has no hard_rounding")
         if not one_rate and self.lmbda:
@@ -111,7 +112,7 @@ def load_recipe(path: Path) -> Recipe:
     model = table.pop("model", {})
     if not isinstance(model, dict):
         raise InputError(f"model in the recipe must be a table, not {model!r}")
-    kind = CONFIGS[_family(table)]
+    kind = FAMILIES[_family(table)].config
     try:
         config = kind(**_checked(kind, model, "model."))
     except ValueError as error:
@@ -121,8 +122,8 @@ def load_recipe(path: Path) -> Recipe:
 
 def _family(table: dict[str, Any]) -> str:
     family = table.get("family", Recipe.family)
-    if family not in CONFIGS:
-        raise InputError(f"unknown family {family!r} in the recipe; there are: {', '.join(CONFIGS)}")
+    if family not in FAMILIES:
+        raise InputError(f"unknown family {family!r} in the recipe; there are: {', '.join(FAMILIES)}")
     return str(family)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cwic.image.arrays import to_tensor
+from cwic.image.arrays import to_floats
 from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import pad
 from cwic.training.family import FAMILIES
@@ -42,8 +42,9 @@ def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) 
     files = picture_files(folder)
     device = next(model.parameters()).device
     for file in files:
-        x = to_tensor(read_picture(file)).to(device).contiguous(memory_format=torch.channels_last)
-        padded = pad(x)
+        pixels = to_floats(read_picture(file))
+        x, padded = (torch.from_numpy(each).to(device) for each in (pixels, pad(pixels)))
+        padded = padded.contiguous(memory_format=torch.channels_last)
         for i, point in enumerate(points):
             level = torch.tensor([point.level], device=device)
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
@@ -59,13 +60,15 @@ def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) 
 def sample(model: nn.Module, recipe: Recipe, folder: Path, side: int = 256) -> Tensor:
     """The middle of the first picture of `folder` and its reconstruction at each point: `[1 + points, 3, h, w]`."""
     family = FAMILIES[recipe.family]
-    x = to_tensor(read_picture(picture_files(folder)[0])).to(next(model.parameters()).device)
-    top, left = (max(0, (length - side) // 2) for length in x.shape[2:])
-    x = x[..., top : top + side, left : left + side]
+    pixels = to_floats(read_picture(picture_files(folder)[0]))
+    top, left = (max(0, (length - side) // 2) for length in pixels.shape[2:])
+    pixels = pixels[..., top : top + side, left : left + side]
+    device = next(model.parameters()).device
+    x, padded = (torch.from_numpy(each).to(device) for each in (pixels, pad(pixels)))
     shown = [x]
     for point in family.points(recipe):
-        level = torch.tensor([point.level], device=x.device)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16):
-            x_hat = model(*family.arguments(pad(x), level)).x_hat
+        level = torch.tensor([point.level], device=device)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            x_hat = model(*family.arguments(padded, level)).x_hat
         shown.append(x_hat[:, :, : x.shape[2], : x.shape[3]].float().clamp(0, 1))
     return torch.cat(shown)

@@ -36,7 +36,7 @@ def test_a_model_of_one_rate_is_asked_for_none(monkeypatch: pytest.MonkeyPatch, 
         return b"file"
 
     monkeypatch.setattr(cwic, "encode", encode)
-    one_rate = catalog.WeightFile(b"abcd", catalog.CATALOG["cwam2024"].config)
+    one_rate = catalog.WeightFile(b"abcd", catalog.CATALOG["cwam2024"].config, ())
     monkeypatch.setattr(catalog, "describe", lambda name: one_rate)
     codec = CwicCodec("mine", "runs/mine.safetensors")
     assert (codec.scale, codec.qualities) == (Scale(0, 0), (0,))

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cwic.errors import InputError, ModelError
+from cwic.networks import engine as module
+from cwic.networks.engine import ENGINE_VARIABLE, PRECISION_VARIABLE, Network, engine
+from cwic.networks.graph import Graph, Node
+
+GRAPH = Graph({"x": ("float32", 4)}, (Node("Conv", ("x", "w"), ("y",), {"pads": (1, 1, 1, 1)}),), ("y",))
+RANDOM = np.random.default_rng(0)
+WEIGHT = RANDOM.standard_normal((64, 64, 3, 3)).astype(np.float32)
+X = RANDOM.standard_normal((1, 64, 9, 7)).astype(np.float32)
+
+
+def network(weight: NDArray[np.float32] = WEIGHT, device: str = "cpu") -> Network:
+    return Network(GRAPH, lambda names: dict.fromkeys(names, weight), device)
+
+
+def expected() -> NDArray[np.float64]:
+    padded = np.pad(X[0].astype(np.float64), ((0, 0), (1, 1), (1, 1)))
+    taps = [(row, column) for row in range(3) for column in range(3)]
+    return sum(np.einsum("oi,ihw->ohw", WEIGHT[:, :, r, c], padded[:, r : r + 9, c : c + 7]) for r, c in taps)[None]
+
+
+ENGINES = ["onnxruntime", pytest.param("openvino", marks=pytest.mark.skipif(
+    module.find_spec("openvino") is None, reason="the extra fast is not installed"
+))]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_computes_the_graph(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINE_VARIABLE, name)
+    assert engine().name == name
+    found = network()({"x": X})
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("precision", ["", "float32"])
+def test_bfloat16_is_used_where_it_is_allowed_only(name: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINE_VARIABLE, name)
+    monkeypatch.setenv(PRECISION_VARIABLE, precision)
+    monkeypatch.setattr(module, "_ENGINES", {})
+    whole, reduced = (np.abs(network()({"x": X}, reduced=reduced) - expected()).max() for reduced in (False, True))
+    assert whole < 1e-3
+    assert (1e-2 < reduced < 1) == engine().bfloat16
+    assert not (engine().bfloat16 and (precision == "float32" or name == "onnxruntime"))
+
+
+def test_bfloat16_is_offered_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    class Fake:
+        name, bfloat16 = "fake", True
+
+        def load(self, model: bytes, *, bfloat16: bool) -> object:
+            asked.append(bfloat16)
+            return lambda inputs: X
+
+    monkeypatch.setattr(module, "engine", lambda device: Fake())
+    both = network()
+    for reduced in (True, False, True):
+        both({"x": X}, reduced=reduced)
+    assert asked == [True, False]
+
+
+def test_a_network_is_loaded_once_and_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    asked: list[list[str]] = []
+    shared = Network(GRAPH, lambda names: asked.append(names) or dict.fromkeys(names, WEIGHT), "cpu")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: shared({"x": X}), range(8)))
+    assert asked == [["w"]]
+    assert all(np.array_equal(each, found[0]) for each in found)
+
+
+def test_a_graph_that_an_engine_refuses_is_a_model_error() -> None:
+    with pytest.raises(ModelError, match="the network cannot run: "):
+        network(WEIGHT[:, :5])({"x": X})
+    with pytest.raises(ModelError, match="the network cannot run: "):
+        network()({"x": X[:, :7]})
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "tpu"])
+def test_a_device_that_is_not_here_is_one_sentence(device: str) -> None:
+    with pytest.raises(InputError, match=f"device {device}: "):
+        network(device=device)({"x": X})
+
+
+def test_an_engine_that_is_not_here_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINE_VARIABLE, "tensorflow")
+    with pytest.raises(InputError, match="may be onnxruntime or openvino"):
+        engine()
+    monkeypatch.setenv(ENGINE_VARIABLE, "openvino")
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr(module, "_ENGINES", {})
+    with pytest.raises(InputError, match=r"pip install cwic\[fast\]"):
+        engine()
+    monkeypatch.delenv(ENGINE_VARIABLE)
+    assert engine().name == "onnxruntime"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_forked_process_decodes_as_its_parent_does(name: str) -> None:
+    script = """
+import os, sys
+import cwic, numpy as np
+data = open(sys.argv[1], "rb").read()
+before = np.asarray(cwic.decode(data))
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(np.asarray(cwic.decode(data)), before) else 1)
+_, status = os.waitpid(child, 0)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+    golden = Path(__file__).parents[1] / "golden" / "cwic_s.cwic"
+    paths = {"PYTHONPATH": str(Path(__file__).parents[2] / "src"), ENGINE_VARIABLE: name}
+    command = [sys.executable, "-c", script, str(golden)]
+    assert subprocess.run(command, env=os.environ | paths, timeout=120, check=False).returncode == 0
