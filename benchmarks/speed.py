@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from importlib.metadata import version
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from statistics import median
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = engine("cpu")
     print(f"{name} at {SIZE[0]}x{SIZE[1]}; {thread_count()} threads each, {os.cpu_count()} cores")
     reduced = ", in bfloat16 where that is allowed" if runs.bfloat16 else ""
-    print(f"{runs.name} {version(runs.name)}{reduced}; libavif {features.version('avif')}")
+    print(f"{runs.name} {import_module(runs.name).__version__}{reduced}; libavif {features.version('avif')}")
     print(f"medians of {REPEATS} runs in turn, models loaded, in ms")
     with TemporaryDirectory() as folder:
         file = Path(folder) / "picture.png"

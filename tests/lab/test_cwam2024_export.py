@@ -63,9 +63,8 @@ def floats(y_hat: NDArray[np.int64]) -> Tensor:
         PLAIN,
     ],
 )
-@pytest.mark.parametrize("size", [(64, 64), (48, 112)])
 @torch.no_grad()
-def test_the_graphs_give_what_the_trained_networks_give(config: Cwam2024Config, size: tuple[int, int]) -> None:
+def test_the_graphs_give_what_the_trained_networks_give(config: Cwam2024Config) -> None:
     model = Cwam2024Model(config).eval()
     for name, parameter in model.named_parameters():
         if name.endswith("conv5.weight"):
@@ -73,14 +72,14 @@ def test_the_graphs_give_what_the_trained_networks_give(config: Cwam2024Config, 
     model.g_a.layers[7].get_parameter("weight").mul_(5)
     model.entropy_bottleneck.quantiles.add_(torch.randn(config.N, 1, 1))
     exported = export(model)
-    x = torch.rand(1, 3, *size)
+    x = torch.rand(1, 3, 48, 112)  # 3 by 7 positions at 1/16, which are no whole windows
     y = model.g_a(x)
     assert y.std() > 0.01
     found = torch.from_numpy(exported.finish_analysis(exported.prepare_analysis(x.numpy())))
     torch.testing.assert_close(found, y, rtol=1e-4, atol=1e-4)
 
     z = model.h_a(y[:, :, :4]) - model.entropy_bottleneck.medians
-    found = torch.from_numpy(exported._networks["h_a"](y=y[:, :, :4].numpy()))
+    found = torch.from_numpy(exported._networks["h_a"]({"y": y[:, :, :4].numpy()}))
     torch.testing.assert_close(found, z, rtol=1e-4, atol=1e-4)
 
     y_hat = torch.randint(-9, 10, y.shape) / 4
@@ -109,7 +108,8 @@ def test_the_recorded_outputs_of_the_published_network_are_reproduced(
     exported.compress(y, sink=sink)
     assert sink.symbols is not None
     z_hat = sink.symbols.reshape(1, 2, 16) + exported.data.exact["medians"] / UNIT
-    torch.testing.assert_close(torch.from_numpy(z_hat).permute(2, 0, 1)[None].float(), expected["z_hat"])
+    found = torch.from_numpy(z_hat).permute(2, 0, 1)[None].float()
+    torch.testing.assert_close(found, expected["z_hat"], rtol=0, atol=0.51 / UNIT)
 
 
 @torch.no_grad()
@@ -219,7 +219,7 @@ def test_a_convolution_is_a_convolution_and_a_shuffle(upscale: int) -> None:
 def test_what_fits_no_number_is_refused(where: str, value: float) -> None:
     values = {"weight": torch.zeros(2, 1, 3), "bias": torch.zeros(2)}
     values[where].view(-1)[0] = value
-    with pytest.raises(ModelError, match="layer has .* too large for fixed-point numbers, or not finite"):
+    with pytest.raises(ModelError, match=r"layer has .* too large for fixed-point numbers, or not finite"):
         wide_layer("layer", **values)
 
 

@@ -37,11 +37,11 @@ def randomise(model: CwicModel) -> None:
     """Gives every part something to do, in numbers that half precision holds."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if name.endswith("log2_gain"):
-                nn.init.normal_(parameter, std=0.3)
+            if name.endswith(".log2_gain"):
+                parameter.copy_((0.3 * torch.randn_like(parameter)).half())
             elif "block_transform" not in name and "haar" not in name and not name.startswith("prior.exact"):
                 scale = 0.5 / max(1, parameter[0].numel()) ** 0.5
-                parameter.copy_((parameter + scale * torch.randn_like(parameter)).half().float())
+                parameter.copy_((parameter + scale * torch.randn_like(parameter)).half())
 
 
 @pytest.mark.usefixtures("any_engine")
@@ -65,9 +65,8 @@ def test_the_graphs_give_what_the_trained_networks_give(
         y_in, gain = y[:, :, :8, :4], torch.exp2(model.prior.exact.log2_gain(at))[:, :, None, None]
         z = model.prior.h_a(features(y_in * gain, gain, dim=1), at)
         found = torch.from_numpy(exported.hyper_analyse(y_in.numpy(), level))
-        torch.testing.assert_close(
-            found, z, rtol=2e-3, atol=5e-3
-        )  # the codec's gains are whole numbers of 1/256 octave
+        # The codec's gains are whole numbers of 1/256 octave.
+        torch.testing.assert_close(found, z, rtol=2e-3, atol=5e-3)
 
         y_hat = torch.randint(-200, 200, (11, 6, 16))
         step = torch.from_numpy(np.exp2(-exported._prior.log2_gain(level) / 256.0 - VALUE_BITS))

@@ -36,7 +36,7 @@ def randomise(module: nn.Module, std: float = 0.3) -> nn.Module:
 def run(graph: Graph, weights: dict[str, NDArray[Any]], **inputs: NDArray[Any]) -> Tensor:
     """What an engine gives, of a graph as a weight file keeps it."""
     kept = Graph.from_data(graph.to_data(), weights)
-    return torch.from_numpy(Network(kept, lambda names: {name: weights[name] for name in names}, "cpu")(**inputs))
+    return torch.from_numpy(Network(kept, lambda names: {name: weights[name] for name in names}, "cpu")(inputs))
 
 
 @torch.no_grad()

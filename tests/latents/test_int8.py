@@ -83,9 +83,22 @@ def test_a_depthwise_convolution_is_nine_products() -> None:
     sums = sum(padded[tap // 3 : tap // 3 + 5, tap % 3 : tap % 3 + 7] * taps[tap] for tap in range(9))
     expected = finished(sums, tensors["a.multiplier"], tensors["a.bias"])
     mixed = Depthwise(tensors, "a", 6)
-    assert mixed.rows(stream, 0, 5).astype(object).astype(int).tolist() == expected.tolist()
+    assert mixed(stream).astype(object).astype(int).tolist() == expected.tolist()
     for first, last in ((0, 1), (1, 3), (4, 5)):
-        np.testing.assert_array_equal(mixed.rows(stream, first, last), mixed.rows(stream, 0, 5)[first:last])
+        np.testing.assert_array_equal(mixed.sums(stream, first, last), mixed.sums(stream, 0, 5)[first:last])
+
+
+@pytest.mark.parametrize("largest", [1 << 9, 1 << 16, 1 << 22, (1 << 31) - 1])
+@pytest.mark.parametrize("leaky", [True, False])
+def test_one_step_to_the_next_activations_is_what_several_give(largest: int, leaky: bool) -> None:
+    layer_ = Pointwise(layer((7, 40), largest), "a", 40, 7)
+    sums = np.random.default_rng(4).integers(-(1 << 19), 1 << 19, (3000, 7)).astype(np.float32)
+    sums[:200] = np.arange(-100, 100)[:, None]
+    stream = layer_.stream(sums)
+    expected = activations(leaky_relu(stream) if leaky else stream)
+    found = layer_.lowered(sums, leaky=leaky)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_floats_that_hold_whole_numbers_are_treated_as_integers_are() -> None:

@@ -5,8 +5,9 @@ its stream to *activations*, 4 fractional bits, clamped to +-127, multiplies the
 back by a multiplication with an integer and a rounding shift (docs/determinism.md).
 
 Whole numbers are kept in floats where a proof from the weights says that nothing is lost: sums of products stay below
-2^24, so float32 holds them in any order of summation, on any processor; scaled by their multiplier they stay below
-2^53, which float64 holds. Layers whose scaled sums could be larger use int64 instead. The result is the same.
+2^24, so float32 holds them in any order of summation, on any processor; scaled by their multiplier they fit float64,
+down to the smallest fraction that a step needs. Layers whose scaled sums could be larger use int64 instead. The result
+is the same.
 """
 
 from __future__ import annotations
@@ -77,23 +78,39 @@ class Layer:
             raise ModelError(f"layer {name} could overflow: sums reach {products}, scaled {scaled}")
         self.reach = (scaled >> MULTIPLIER_BITS) + 1 + int(np.abs(bias).max())
         """No output is larger."""
-        self._in_doubles = scaled + (1 << MULTIPLIER_BITS) < 1 << 53
+        # Room for 2^-27, the smallest number that `lowered` meets.
+        self._in_doubles = (scaled >> MULTIPLIER_BITS) + self.reach < 1 << (53 - 27)
         self._out = np.float32 if self.reach < 1 << 24 else np.float64
-        self._multiplier = multiplier
+        self._multiplier, self._bias = multiplier, bias
         self._unit = multiplier * 2.0**-MULTIPLIER_BITS
-        self._bias = bias.astype(np.float64)
+        self._offset = bias + 0.5
 
-    def requantise(self, sums: Floats, part: Any = ...) -> Floats:
+    def stream(self, sums: Floats, part: Any = ...) -> Floats:
         """The stream of `sums` of products `[..., C_out]`; `part` names the outputs that they are of."""
-        if self._in_doubles:
-            scaled = np.multiply(sums, self._unit[part], dtype=np.float64)
-            scaled += 0.5
-            np.floor(scaled, out=scaled)
-        else:
-            exact = shift_round(sums.astype(np.int64) * self._multiplier[part], MULTIPLIER_BITS)
-            scaled = exact.astype(np.float64)
-        out = np.empty(scaled.shape, self._out)
-        return np.add(scaled, self._bias[part], out=out, casting="same_kind")
+        if not self._in_doubles:
+            exact = shift_round(sums.astype(np.int64) * self._multiplier[part], MULTIPLIER_BITS) + self._bias[part]
+            return exact.astype(self._out)
+        scaled = np.multiply(sums, self._unit[part], dtype=np.float64)
+        scaled += self._offset[part]
+        return np.floor(scaled, out=np.empty(scaled.shape, self._out), casting="same_kind")
+
+    def lowered(self, sums: Floats, *, leaky: bool = False) -> NDArray[np.float32]:
+        """The activations of the stream of `sums`, with `leaky` of its leaky ReLU, in fewer steps.
+
+        Rounding down twice is rounding down once, and commutes with the larger of two: so all of it is one `floor`.
+        """
+        if not self._in_doubles:
+            stream = self.stream(sums)
+            return activations(leaky_relu(stream) if leaky else stream)
+        unit = 2.0 ** -(STREAM_BITS - ACTIVATION_BITS)
+        scaled = np.multiply(sums, self._unit * unit, dtype=np.float64)
+        scaled += self._offset * unit
+        if leaky:
+            np.maximum(scaled, scaled * 2.0**-LEAK_SHIFT, out=scaled)
+        scaled += 0.5
+        np.minimum(scaled, INT8_MAX, out=scaled)
+        np.maximum(scaled, -INT8_MAX, out=scaled)
+        return np.floor(scaled, out=np.empty(scaled.shape, np.float32), casting="same_kind")
 
 
 class Pointwise(Layer):
@@ -104,7 +121,11 @@ class Pointwise(Layer):
         self._matrix = np.ascontiguousarray(self.weight.T)
 
     def __call__(self, x: NDArray[Any]) -> Floats:
-        return self.requantise(product(activations(x), self._matrix))
+        return self.stream(self.sums(activations(x)))
+
+    def sums(self, rows: NDArray[np.float32]) -> Floats:
+        """The sums of products of activations `[n, C_in]`."""
+        return product(rows, self._matrix)
 
 
 class PhasePointwise(Layer):
@@ -122,7 +143,7 @@ class PhasePointwise(Layer):
         def band(first: int, last: int) -> None:
             for phase, chosen in enumerate(order):
                 rows = activations(x[first:last, :, phase]).reshape(-1, channels)
-                out[first:last, :, phase] = self.requantise(product(rows, self._matrices[chosen]), chosen).reshape(
+                out[first:last, :, phase] = self.stream(product(rows, self._matrices[chosen]), chosen).reshape(
                     last - first, w, -1
                 )
 
@@ -131,22 +152,25 @@ class PhasePointwise(Layer):
 
 
 class Depthwise(Layer):
-    """A 3x3 depth-wise convolution, zero padded: nine shifted products, summed."""
+    """A 3x3 depth-wise convolution of streams `[h, w, C]`, zero padded: nine shifted products, summed."""
 
     def __init__(self, tensors: Tensors, name: str, channels: int) -> None:
         super().__init__(tensors, name, (channels, 9), (channels,))
         self._taps = np.ascontiguousarray(self.weight.T)
 
-    def rows(self, x: NDArray[np.int32], first: int, last: int) -> Floats:
-        """Rows `first` to `last` of the result, `[last - first, w, C]`, for the stream `x` `[h, w, C]`."""
+    def __call__(self, x: NDArray[np.int32]) -> Floats:
+        return self.stream(self.sums(x, 0, len(x)))
+
+    def sums(self, x: NDArray[np.int32], first: int, last: int) -> Floats:
+        """The sums of products of rows `first` to `last`, `[last - first, w, C]`, for the stream `x` `[h, w, C]`."""
         h, w, channels = x.shape
         padded = np.zeros((last - first + 2, w + 2, channels), np.float32)
         above, below = max(first - 1, 0), min(last + 1, h)
         padded[above - first + 1 : below - first + 1, 1:-1] = activations(x[above:below])
         sums = padded[: last - first, :w] * self._taps[0]
-        product = np.empty_like(sums)
+        term = np.empty_like(sums)
         for tap in range(1, 9):
             row, column = divmod(tap, 3)
-            np.multiply(padded[row : row + last - first, column : column + w], self._taps[tap], out=product)
-            sums += product
-        return self.requantise(sums)
+            np.multiply(padded[row : row + last - first, column : column + w], self._taps[tap], out=term)
+            sums += term
+        return sums

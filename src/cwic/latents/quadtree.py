@@ -76,8 +76,9 @@ class ContextBlock:
         out = np.empty_like(t)
 
         def band(first: int, last: int) -> None:
-            rows = self._mix.rows(t, first, last).reshape(-1, channels)
-            rows = self._project(leaky_relu(self._expand(rows)))
+            rows = self._mix.lowered(self._mix.sums(t, first, last)).reshape(-1, channels)
+            rows = self._expand.lowered(self._expand.sums(rows), leaky=True)
+            rows = self._project.stream(self._project.sums(rows))
             np.add(t[first:last], rows.reshape(last - first, w, channels), out=out[first:last], casting="unsafe")
 
         in_bands(h, w, band)
@@ -202,7 +203,7 @@ def _mapped(layer: Pointwise, x: Ints) -> Ints:
 
 
 def _mixed(layer: Depthwise, t: Ints) -> Ints:
-    return t + layer.rows(t, 0, len(t)).astype(np.int32)
+    return t + layer(t).astype(np.int32)
 
 
 def _shuffle(x: Ints) -> Ints:
