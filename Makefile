@@ -3,10 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.ready
-
-# Threads of torch that wait spin by default, and are many times slower beside any other busy process.
-export OMP_WAIT_POLICY ?= passive
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench results bench-train ablation train-demo clean
@@ -14,15 +12,20 @@ export OMP_WAIT_POLICY ?= passive
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# torch comes first and alone, so that pip settles on the build that the machine offers (a CPU build where one
-# is at hand) before anything that depends on it is resolved. The stamp makes every later run work offline.
-$(READY): pyproject.toml constraints.txt
+# The codec alone; the stamps make every later run work offline.
+$(RUNTIME): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+# Everything. torch comes first and alone, so that pip settles on the build that the machine offers (a CPU build where
+# one is at hand) before anything that depends on it is resolved.
+$(READY): $(RUNTIME)
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch==2.13.0
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(READY) ## compress the bundled photographs; show a table and a comparison picture
+demo: $(RUNTIME) ## compress the bundled photographs; show a table and a comparison picture
 	$(BIN)/python examples/demo.py
 
 test: $(READY) ## run the tests

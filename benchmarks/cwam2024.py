@@ -14,19 +14,23 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from cwic.config import Cwam2024Config
-from cwic.image.arrays import to_tensor
+from cwic.image.arrays import to_floats
 from cwic.image.folder import read_picture
 from cwic.image.geometry import pad
 from cwic.lab.cwam2024 import Cwam2024Model
+from cwic.lab.cwam2024_export import export
 from cwic.lab.serial_context import CONTEXT, SerialContext
-from cwic.models.CWAMEXPORT import export
+from cwic.models.base import encode
+from cwic.networks.engine import engine
+
+T = TypeVar("T")
 
 
 class Seconds(NamedTuple):
@@ -36,7 +40,7 @@ class Seconds(NamedTuple):
     cpu: float
 
 
-def timed(work: Callable[[], Tensor]) -> tuple[Tensor, Seconds]:
+def timed(work: Callable[[], T]) -> tuple[T, Seconds]:
     """The result of `work`, and what it took."""
     wall, cpu = perf_counter(), process_time()
     result = work()
@@ -74,22 +78,23 @@ def main(picture: Path) -> None:
     """Measure and print."""
     model = network()
     ours = export(model)
-    x = pad(to_tensor(read_picture(picture)))
-    small = x[:, :, :64, :64]
-    ours.synthesise(ours.encode(small).decoded)
-    model.g_s(published_serial(model, model.g_a(small)))
+    pixels = pad(to_floats(read_picture(picture)))
+    height, width = pixels.shape[2:]
+    x, small = torch.from_numpy(pixels), pixels[:, :, :64, :64].copy()
+    ours.synthesise(encode(ours, small).y_hat)
+    model.g_s(published_serial(model, model.g_a(torch.from_numpy(small))))
 
-    y, our_analysis = timed(lambda: ours.analyse(x))
-    coded = ours.encode_latents(y)
-    _, our_encode_serial = timed(lambda: ours.encode_latents(y).decoded)
-    decoded, our_decode_serial = timed(lambda: ours.decode_latents(coded.data, coded.crc, *x.shape[2:]))
-    _, our_synthesis = timed(lambda: ours.synthesise(decoded))
+    our_y, our_analysis = timed(lambda: ours.prepare_analysis(pixels))
+    coded, our_encode_serial = timed(lambda: ours.compress(our_y))
+    our_y_hat, our_decode_serial = timed(lambda: ours.decompress(coded.data, coded.crc, height, width))
+    _, our_synthesis = timed(lambda: ours.synthesise(our_y_hat))
     y, analysis = timed(lambda: model.g_a(x))
     y_hat, serial = timed(lambda: published_serial(model, y))
     _, synthesis = timed(lambda: model.g_s(y_hat))
 
-    print(f"{picture.name}, {x.shape[3]}x{x.shape[2]} with padding, N = 320; {len(coded.data)} bytes")
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {os.cpu_count()} cores; seconds")
+    print(f"{picture.name}, {width}x{height} with padding, N = 320; {len(coded.data)} bytes")
+    engines = f"torch {torch.__version__} and {engine().name}"
+    print(f"{engines}, {torch.get_num_threads()} threads, {os.cpu_count()} cores; seconds")
     print(f"{'':<22}{'published':>20}{'cwic':>20}{'published/cwic':>24}")
     print(f"{'':<22}{'wall':>10}{'CPU':>10}{'wall':>10}{'CPU':>10}{'wall':>12}{'CPU':>12}")
     for name, theirs, mine in (

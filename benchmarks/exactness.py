@@ -15,11 +15,12 @@ from statistics import mean
 import torch
 
 from cwic.config import CwicConfig
-from cwic.image.arrays import to_tensor
+from cwic.image.arrays import to_floats
 from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import pad
 from cwic.lab.cwic import CwicModel
-from cwic.models.exported import export
+from cwic.lab.cwic_export import export
+from cwic.models.base import encode
 from cwic.training.checkpoint import load_checkpoint, load_into
 
 QUALITIES = (20, 50, 80)
@@ -31,14 +32,14 @@ def main(state: Path, folder: Path) -> None:
     model = CwicModel(CwicConfig()).eval()
     load_into(model, load_checkpoint(state)["average"], state)
     exported = export(model)
-    pictures = [pad(to_tensor(read_picture(file))) for file in picture_files(folder)]
+    pictures = [pad(to_floats(read_picture(file))) for file in picture_files(folder)]
     print(f"{len(pictures)} pictures")
     print(f"{'quality':<8}{'float, bytes':>14}{'integer, bytes':>16}{'ratio':>9}")
     for quality in QUALITIES:
         level = 10 * quality
-        outputs = [model(x, torch.tensor([level])) for x in pictures]
+        outputs = [model(torch.from_numpy(x), torch.tensor([level])) for x in pictures]
         float_bytes = [(output.y_bits + output.z_bits).item() / 8 for output in outputs]
-        integer_bytes = [len(exported.encode(x, level).data) for x in pictures]
+        integer_bytes = [len(encode(exported, x, level).data) for x in pictures]
         ratio = mean(b / a for a, b in zip(float_bytes, integer_bytes, strict=True))
         print(f"{quality:<8}{mean(float_bytes):>14.0f}{mean(integer_bytes):>16.0f}{ratio:>9.4f}")
 

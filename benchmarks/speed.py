@@ -162,7 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     runs = engine("cpu")
     print(f"{name} at {SIZE[0]}x{SIZE[1]}; {thread_count()} threads each, {os.cpu_count()} cores")
     reduced = ", in bfloat16 where that is allowed" if runs.bfloat16 else ""
-    print(f"{runs.name} {import_module(runs.name).__version__}{reduced}; libavif {features.version('avif')}")
+    release = import_module(runs.name).__version__.split("-")[0]
+    print(f"{runs.name} {release}{reduced}; libavif {features.version('avif')}")
     print(f"medians of {REPEATS} runs in turn, models loaded, in ms")
     with TemporaryDirectory() as folder:
         file = Path(folder) / "picture.png"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from cwic.errors import ModelError
 from cwic.lab.bottleneck import EntropyBottleneck
 from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.lab.gaussian import MASS_MIN
-from cwic.lab.graph_builder import GraphBuilder
+from cwic.lab.graph_builder import GraphBuilder, Weights
 from cwic.lab.serial_context import NoContext
 from cwic.latents.scales import SCALES, scale_grid
 from cwic.latents.serial import seen_taps
@@ -27,8 +27,6 @@ from cwic.networks.graph import Graph
 
 Z_REACH_MAX = 127
 """Symbols of z beyond it are coded as escapes, however wide a density is."""
-
-Weights = dict[str, NDArray[Any]]
 
 
 @torch.no_grad()

@@ -13,8 +13,9 @@ from cwic.entropy.counter import SymbolCounter
 from cwic.entropy.tables import gaussian_tables
 from cwic.lab.cwic import CwicModel
 from cwic.lab.fixed_point import to_integers
-from cwic.lab.graph_builder import GraphBuilder, from_space_to_depth
+from cwic.lab.graph_builder import GraphBuilder, Weights, from_space_to_depth
 from cwic.lab.hyper import HyperAnalysis
+from cwic.lab.orthonormal import BLOCK
 from cwic.lab.prior import PriorNetworks
 from cwic.lab.transforms import Analysis, AttentionBranch, Synthesis
 from cwic.latents.int8 import STREAM_BITS
@@ -26,10 +27,6 @@ from cwic.models import cwic as coding
 from cwic.models.base import ModelData, encode
 from cwic.networks.graph import Graph
 from cwic.nn import DepthConvBlock, LevelGain
-
-BLOCK = 8
-
-Weights = dict[str, NDArray[Any]]
 
 
 @torch.no_grad()
@@ -120,12 +117,11 @@ def _hyper_analysis(h_a: HyperAnalysis, weights: Weights) -> Graph:
     logs = [graph.add("Log", graph.add("Add", x, one)) for x in (magnitude, gain)]
     magnitude = graph.add("Mul", graph.add("Sub", *logs), number("octave", 1 / math.log(2)))
     t = graph.convolution(graph.add("Concat", y, magnitude, axis=1), "enter", h_a.enter)
-    for mix, reduce in ((h_a.mix, h_a.reduce), (h_a.mix_reduced, h_a.leave)):
+    for mix, reduce in (("mix", "reduce"), ("mix_reduced", "leave")):
         t = graph.add("LeakyRelu", t, alpha=0.125)
-        name = "mix" if mix is h_a.mix else "mix_reduced"
-        t = graph.add("Add", t, graph.convolution(t, name, mix))
+        t = graph.add("Add", t, graph.convolution(t, mix, getattr(h_a, mix)))
         t = graph.add("SpaceToDepth", t, blocksize=2)
-        t = graph.convolution(t, "reduce" if reduce is h_a.reduce else "leave", reduce, unshuffled=2)
+        t = graph.convolution(t, reduce, getattr(h_a, reduce), unshuffled=2)
     return graph.graph(graph.add("Mul", t, _gain(graph, "gain", h_a.gain)))
 
 

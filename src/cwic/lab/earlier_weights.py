@@ -16,7 +16,7 @@ from cwic.entropy.tables import Tables
 from cwic.errors import ModelError
 from cwic.lab import cwam2024_export, cwic_export
 from cwic.lab.cwam2024 import Cwam2024Model
-from cwic.lab.cwic_export import Weights
+from cwic.lab.graph_builder import Weights
 from cwic.lab.hyper import HyperAnalysis
 from cwic.lab.transforms import Analysis, Synthesis
 from cwic.models.base import CodingModel, ModelData

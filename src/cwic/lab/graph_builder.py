@@ -1,6 +1,6 @@
-"""From torch modules to graphs: one function for each kind of block, which adds its nodes and its weights.
+"""Graphs from torch modules: for each kind of block a method of `GraphBuilder` adds its nodes and its weights.
 
-Positions where torch and ONNX order channels differently (pixel unshuffling) are mended in the weights that follow.
+torch and ONNX order the channels of an unshuffled map differently; the weights that follow one are reordered.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from cwic.nn import (
 from cwic.nn.gdn import effective_parameters
 from cwic.nn.windows import relative_position_index
 
+Weights = dict[str, NDArray[Any]]
+"""Tensors by name."""
 END = 1 << 24
 """Beyond the end of any axis: where a slice goes to the end."""
 
@@ -32,7 +34,7 @@ END = 1 << 24
 class GraphBuilder:
     """A graph in the making. `weights` takes the tensors of several graphs, by unique names that begin with `name`."""
 
-    def __init__(self, name: str, weights: dict[str, NDArray[Any]], *, half: bool) -> None:
+    def __init__(self, name: str, weights: Weights, *, half: bool) -> None:
         """`half` stores weights in half precision, but for those that are asked to be exact."""
         self.name, self.weights, self._half = name, weights, half
         self.inputs: dict[str, tuple[str, int]] = {}
