@@ -74,7 +74,7 @@ def test_a_weight_file_is_a_model_by_its_path_and_by_its_name_in_a_listed_folder
     assert catalog.summary(str(weights))[-1].part == "total"
 
     monkeypatch.setenv(catalog.FOLDERS_VARIABLE, os.pathsep.join([str(weights.parent / "none"), str(weights.parent)]))
-    assert catalog.names() == ["cwic-s", "cwic-s-ms-ssim", "small"]
+    assert catalog.names() == ["cwic-s", "cwic-m", "cwic-s-ms-ssim", "small"]
     assert catalog.name_of(identity) == "small"
     assert catalog.weights_path("small") == weights
 
