@@ -31,7 +31,8 @@ from cwic.models.catalog import open_model
 ROOT = Path(__file__).parents[1]
 LEVEL = 620
 
-FAMILIES = ("cwic", "cwam2024")
+FAMILIES = ("cwic", "cwic-m", "cwam2024")
+"""The first with its two sizes."""
 
 WORK = """
 import hashlib, json, sys
@@ -49,7 +50,7 @@ from cwic.latents.fixed_point import _int8_kernel_is_exact
 from cwic.models.catalog import open_model
 
 bytes_decided = {}
-for family, encode in (("cwic", encode_latents), ("cwam2024", encode_serial)):
+for family, encode in (("cwic", encode_latents), ("cwic-m", encode_latents), ("cwam2024", encode_serial)):
     data = (folder / f"{family}.cwic").read_bytes()
     header, chunks = read_container(data)
     crc, coded = unpack_tile(chunks[-1].payload)
@@ -100,6 +101,7 @@ def folder(cwam2024_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     x = pad(to_tensor(as_picture(picture)))
     for family, name, quality, room, encode in (
         ("cwic", "cwic-s", LEVEL / 10, exported, encode_latents),
+        ("cwic-m", "cwic-m", LEVEL / 10, exported, encode_latents),
         ("cwam2024", str(cwam2024_weights), None, cwam2024_export, encode_serial),
     ):
         (folder / f"{family}.model").write_text(name)
