@@ -1,8 +1,8 @@
 """Measure what changed in results/, and write the tables and the figure that are made from it. For `make results`.
 
-With CWIC_DATA set to a folder that holds kodak/ and val/, `cwic eval` measures every codec on both; rows whose codec,
-settings, versions, model and picture are unchanged are not measured again. Then, with or without it, the README, the
-model cards and the curves are written anew from what results/ holds.
+With CWIC_DATA set to a folder that holds kodak/, clic/ and val/, `cwic eval` measures every codec on each; rows whose
+codec, settings, versions, model and picture are unchanged are not measured again. Then, with or without it, the README,
+the model cards and the curves are written anew from what results/ holds.
 """
 
 from __future__ import annotations
@@ -16,24 +16,56 @@ from typing import NamedTuple
 
 from cwic.errors import CwicError
 from cwic.evaluation.bd import bd, read_curve
-from cwic.evaluation.codecs.registry import PEERS
+from cwic.evaluation.codecs.registry import PEERS, open_codec
 from cwic.evaluation.plot import draw, read_line
-from cwic.evaluation.summary_file import read_summary
+from cwic.evaluation.summary import read_summary
 from cwic.evaluation.table import markdown
 from cwic.image.files import write_atomically
 from cwic.models.catalog import shipped
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-SETS = ("kodak", "val")
 MODELS = tuple(shipped())
-CURVES = RESULTS / "kodak" / "rd.svg"
-# Dearer rates than anybody uses would press the curves together.
-CURVES_MAX_BPP = 2.0
-CURVES_OF = (
-    *(f"kodak/{name}" for name in (*MODELS, "jpeg", "jpeg2000", "webp", "jpegxl", "heic-psnr", "avif-psnr")),
-    *(f"kodak/published/{name}" for name in ("bpg", "vtm", "cwam2024")),
-)
+MISSING = "–"
+BESIDE = ("cwic-s", "cwic-m")
+"""The models that the README's table compares."""
+
+
+class PictureSet(NamedTuple):
+    """A set of pictures: its name, and at how many of a codec's own qualities it is measured; 0: at all of them."""
+
+    name: str
+    points: int = 0
+
+
+SETS = {"kodak": PictureSet("Kodak"), "clic": PictureSet("CLIC-30", 8), "val": PictureSet("val")}
+LEFT_OUT = {"clic": ("cwic-s-ms-ssim",)}
+"""Codecs that a set is not measured with, to save hours."""
+
+
+class Chart(NamedTuple):
+    """Curves in one figure. Dearer rates than anybody uses would press them together: the axis ends at `max_bpp`."""
+
+    title: str
+    max_bpp: float
+    lines: tuple[str, ...]
+
+
+MEASURED = (*MODELS, "jpeg", "jpeg2000", "webp", "jpegxl", "heic-psnr", "avif-psnr", "avif-s4-psnr")
+CURVES = {
+    RESULTS / "kodak" / "rd.svg": Chart(
+        "Kodak, means over the 24 pictures", 2.0, (*MEASURED, "published/bpg", "published/vtm", "published/cwam2024")
+    ),
+    RESULTS / "clic" / "rd.svg": Chart(
+        "CLIC-30, means over the 30 pictures",
+        1.5,
+        (
+            *MEASURED,
+            *(f"published/shiftlic-{size}" for size in ("small", "middle", "large")),
+            "published/cool-chic-5.0",
+        ),
+    ),
+}
 CARD_SECTION = """## Rate and distortion on Kodak
 
 Means over the 24 pictures, real file bytes, PSNR on 8-bit RGB (`docs/test-conditions.md`):
@@ -46,6 +78,10 @@ BD-rate (Akima; negative means fewer bits than the other codec):
 <!-- bd-rates: written by make results -->
 <!-- end of bd-rates -->
 """
+
+
+_COLUMNS = (("kodak", "psnr"), ("kodak", "ms-ssim"), ("clic", "psnr"))
+_SAME = {"psnr": "same PSNR", "ms-ssim": "same MS-SSIM"}
 
 
 class Peer(NamedTuple):
@@ -64,24 +100,40 @@ AGAINST = (
     Peer("heic-psnr", "HEIC (x265, 4:4:4, for PSNR)"),
     Peer("avif", "AVIF (speed 6, 4:2:0, for the eye)"),
     Peer("avif-psnr", "AVIF (speed 6, 4:4:4, for PSNR)"),
+    Peer("avif-s4", "AVIF (speed 4, 4:2:0, for the eye)"),
+    Peer("avif-s4-psnr", "AVIF (speed 4, 4:4:4, for PSNR)"),
     Peer("published/bpg", "BPG (published curve)"),
     Peer("published/av1", "AV1, slowest (published curve)"),
+    Peer("published/shiftlic-small", "ShiftLIC small (published figures)"),
+    Peer("published/shiftlic-middle", "ShiftLIC middle (published figures)"),
+    Peer("published/shiftlic-large", "ShiftLIC large (published figures)"),
     Peer("published/cwam2024", "the CWAM paper (published curve)"),
     Peer("published/vtm", "VTM, reference VVC (published curve)"),
+    Peer("published/cool-chic-5.0", "Cool-chic 5.0 (published figures)"),
 )
 
 
 def bd_table(model: str) -> str:
-    """BD-rates of a model against everything else, and of a variant against the first model, in Markdown."""
-    head = ["against", "Kodak, same PSNR", "over", "Kodak, same MS-SSIM", "val, same PSNR"]
+    """BD-rates of a model against everything else, the first model included, in Markdown."""
+    head = ["against", "Kodak, same PSNR", "over", "Kodak, same MS-SSIM", "CLIC-30, same PSNR", "val, same PSNR"]
     rows = []
     first = () if model == MODELS[0] else (Peer(MODELS[0], MODELS[0]),)
     for peer in (*first, *AGAINST):
         percent, over = _bd("kodak", peer, model, "psnr")
-        by_ms_ssim, _ = _bd("kodak", peer, model, "ms-ssim")
-        on_val, _ = _bd("val", peer, model, "psnr")
-        rows.append([peer.name, percent, over, by_ms_ssim, on_val])
-    return markdown(head, rows)
+        others = [_bd(*where)[0] for where in (("kodak", peer, model, "ms-ssim"), ("clic", peer, model, "psnr"))]
+        rows.append([peer.name, percent, over, *others, _bd("val", peer, model, "psnr")[0]])
+    return markdown(head, _known(rows))
+
+
+def beside_table() -> str:
+    """BD-rates of the models for PSNR side by side, and the range on Kodak, in Markdown."""
+    columns = [(name, model, metric) for name, metric in _COLUMNS for model in BESIDE]
+    head = ["against", *(f"{SETS[name].name}, {_SAME[metric]}: {model}" for name, model, metric in columns), "over"]
+    rows = []
+    for peer in AGAINST:
+        percents = [_bd(name, peer, model, metric)[0] for name, model, metric in columns]
+        rows.append([peer.name, *percents, _bd("kodak", peer, BESIDE[-1], "psnr")[1]])
+    return markdown(head, _known(rows))
 
 
 def rd_table(model: str) -> str:
@@ -93,10 +145,12 @@ def rd_table(model: str) -> str:
     return markdown(["quality", "bpp", "PSNR, dB", "MS-SSIM"], rows)
 
 
-def curves() -> bytes:
-    """The rate-distortion curves on Kodak as SVG."""
-    lines = [read_line(RESULTS / f"{name}.json") for name in CURVES_OF]
-    return draw(lines, ".svg", title="Kodak, means over the 24 pictures", max_bpp=CURVES_MAX_BPP)
+def curves(path: Path) -> bytes:
+    """The rate-distortion curves that belong in one of the files of `CURVES`, as SVG."""
+    title, max_bpp, names = CURVES[path]
+    left_out = LEFT_OUT.get(path.parent.name, ())
+    lines = [read_line(path.parent / f"{name}.json") for name in names if name not in left_out]
+    return draw(lines, path.suffix, title=title, max_bpp=max_bpp)
 
 
 def with_block(text: str, name: str, content: str) -> str:
@@ -115,7 +169,7 @@ def with_section(card: str) -> str:
 def documents() -> dict[Path, str]:
     """The documents that quote results, as they should be."""
     readme = ROOT / "README.md"
-    texts = {readme: with_block(readme.read_text("utf-8"), "bd-rates", bd_table(MODELS[0]))}
+    texts = {readme: with_block(readme.read_text("utf-8"), "bd-rates", beside_table())}
     for model in MODELS:
         card = ROOT / "src" / "cwic" / "weights" / f"{model}.md"
         text = with_block(with_section(card.read_text("utf-8")), "rd-points", rd_table(model))
@@ -123,14 +177,33 @@ def documents() -> dict[Path, str]:
     return texts
 
 
+def codecs(name: str) -> tuple[str, ...]:
+    """What a set is measured with."""
+    return tuple(codec for codec in (*MODELS, *PEERS) if codec not in LEFT_OUT.get(name, ()))
+
+
+def qualities(name: str, codec: str) -> tuple[float, ...]:
+    """The qualities of a codec to measure on a set: all of its own, or some, evenly spread, the ends included."""
+    own, points = open_codec(codec).qualities, SETS[name].points
+    if not points:
+        return own
+    return tuple(own[round(i * (len(own) - 1) / (points - 1))] for i in range(points))
+
+
 def measure(data: Path) -> int:
     """Bring results/ up to date. Returns the exit code of `cwic eval`, the highest of them."""
-    codecs = [part for name in (*MODELS, *PEERS) for part in ("-c", name)]
     command = [sys.executable, "-c", "from cwic.cli import main; main()", "eval"]
-    return max(
-        subprocess.run([*command, str(data / name), *codecs, "-o", str(RESULTS / name), "-f"], check=False).returncode
-        for name in SETS
-    )
+    codes = []
+    for name, pictures in SETS.items():
+        where = [str(data / name), "-o", str(RESULTS / name), "-f"]
+        if not pictures.points:
+            # Together, so that the codecs take turns on each picture.
+            runs = [[part for codec in codecs(name) for part in ("-c", codec)]]
+        else:
+            chosen = {codec: qualities(name, codec) for codec in codecs(name)}
+            runs = [["-c", codec, "-q", ",".join(f"{q:g}" for q in qs)] for codec, qs in chosen.items()]
+        codes += [subprocess.run([*command, *where, *run], check=False).returncode for run in runs]
+    return max(codes)
 
 
 def main() -> int:
@@ -142,11 +215,17 @@ def main() -> int:
     try:
         for path, text in documents().items():
             write_atomically(path, text.encode(), force=True)
-        write_atomically(CURVES, curves(), force=True)
+        for path in CURVES:
+            write_atomically(path, curves(path), force=True)
     except (CwicError, ValueError) as error:
         print(f"make results: {error}", file=sys.stderr)
         return 1
     return code
+
+
+def _known(rows: list[list[str]]) -> list[list[str]]:
+    """The rows that have a figure."""
+    return [row for row in rows if set(row[1:]) != {MISSING}]
 
 
 def _bd(name: str, peer: Peer, model: str, metric: str) -> tuple[str, str]:
@@ -156,7 +235,7 @@ def _bd(name: str, peer: Peer, model: str, metric: str) -> tuple[str, str]:
         reference, test = (read_curve(folder / f"{summary}.json", metric) for summary in (peer.summary, model))
         found = bd(reference, test)
     except CwicError:
-        return "–", "–"
+        return MISSING, MISSING
     return f"{found.rate_percent:+.1f} %", f"{found.low_db:.1f}–{found.high_db:.1f} dB"
 
 

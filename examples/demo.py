@@ -1,4 +1,4 @@
-"""Compress the bundled photographs with cwic, and with JPEG and WebP at the nearest sizes.
+"""Compress the bundled photographs with both sizes of cwic, and with JPEG and WebP at the nearest sizes.
 
 Prints one table and writes one comparison picture. Run by `make demo`.
 """
@@ -28,6 +28,7 @@ OUTPUT = HERE / "output" / "comparison.png"
 QUALITIES = (20, 50, 80)
 SHOWN_QUALITY = 20  # where codecs differ most to the eye
 REPEATS = 3
+MODELS = ("cwic-s", "cwic-m")  # the others are held to the size of the first
 PEERS: dict[str, dict[str, Any]] = {"JPEG": {"optimize": True}, "WebP": {"method": 6}}
 
 # Each photograph with the part of it that the comparison picture enlarges: left, top, right, bottom.
@@ -53,7 +54,8 @@ class Result(NamedTuple):
 def main() -> None:
     """Measure, print, draw."""
     photographs = {name: Image.open(HERE / name).convert("RGB") for name in PHOTOGRAPHS}
-    cwic.decode(cwic.encode(next(iter(photographs.values()))))  # loads the model, which no row should count
+    for model in MODELS:
+        cwic.decode(cwic.encode(next(iter(photographs.values())), model=model))  # loads it, which no row should count
 
     table = Table(title="cwic beside JPEG and WebP at the nearest size")
     for column in ("photograph", "codec"):
@@ -82,9 +84,15 @@ def main() -> None:
 
 
 def measure_all(photograph: Image.Image, quality: int) -> list[Result]:
-    """cwic at a quality, then JPEG and WebP at the sizes nearest to it."""
-    encode = partial(cwic.encode, photograph, quality=quality, strip=True)  # as the others do unless told otherwise
-    results = [measure(f"cwic q{quality}", photograph, encode, cwic.decode)]
+    """The models at the size of the first at a quality, then JPEG and WebP at the sizes nearest to it."""
+    first, *others = MODELS
+    encode = partial(cwic.encode, photograph, strip=True)  # as the others do unless told otherwise
+    results = [measure(f"{first} q{quality}", photograph, partial(encode, quality=quality, model=first), cwic.decode)]
+    for model in others:
+        at_most = partial(encode, target_bytes=results[0].size, model=model)
+        found = cwic.read_info(at_most()).quality
+        again = partial(encode, quality=found, model=model)
+        results.append(measure(f"{model} q{found:g}", photograph, again, cwic.decode))
     for format, options in PEERS.items():
         peer = partial(encode_with_pillow, photograph, format, options)
         nearest_quality = nearest(results[0].size, peer)

@@ -36,7 +36,7 @@ def _fake_encode(
     strip: bool = False,
     **_: object,
 ) -> bytes:
-    if model != "cwic-s":
+    if model not in ("cwic-s", "cwic-m"):
         raise ModelError(f"unknown model {model}")
     pixels = np.asarray(image).tobytes()
     header = Header(FAKE_ID, image.width, image.height, image.mode, round(10 * (50 if quality is None else quality)))

@@ -1,4 +1,4 @@
-"""The golden files of cwic-s, made once on one machine, decode here to the very same latents."""
+"""The golden files of cwic-s and cwic-m, made once on one machine, decode here to the very same latents."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from cwic.container import read_container
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.mark.parametrize("name", ["cwic_s", "cwic_s_tiled"])
+@pytest.mark.parametrize("name", ["cwic_s", "cwic_s_tiled", "cwic_m"])
 def test_the_golden_file_decodes_to_its_latents_and_pixels(name: str) -> None:
     data = (GOLDEN / f"{name}.cwic").read_bytes()
-    latents_hash = runpy.run_path(str(GOLDEN / "make_cwic_s.py"))["latents_hash"]
+    latents_hash = runpy.run_path(str(GOLDEN / "make_cwic.py"))["latents_hash"]
     recorded = json.loads((GOLDEN / f"{name}.json").read_text())
     assert latents_hash(read_container(data)) == recorded["latents"]
     with Image.open(GOLDEN / f"{name}.png") as image:

@@ -24,11 +24,20 @@ def test_table_and_picture(
     monkeypatch.setattr(demo, "REPEATS", 1)
     demo.main()
     out = capsys.readouterr().out
-    for part in ("coffee.png", "chelsea.png", "cwic q20", "JPEG q95", "WebP q95", "MS-SSIM", "decode ms"):
+    for part in (
+        "coffee.png",
+        "chelsea.png",
+        "cwic-s q20",
+        "cwic-m q50",
+        "JPEG q95",
+        "WebP q95",
+        "MS-SSIM",
+        "decode ms",
+    ):
         assert part in out
     assert str(tmp_path / "output" / "comparison.png") in out.replace("\n", "")
     with Image.open(tmp_path / "output" / "comparison.png") as sheet:
-        assert sheet.width > 4 * 400
+        assert sheet.width > 5 * 400
 
 
 @pytest.mark.parametrize(("size", "quality"), [(1, 1), (505, 50), (509, 51), (10_000, 95)])

@@ -26,7 +26,9 @@ def corpus() -> dict[str, bytes]:
     one = cwic.encode(pixels)
     two = cwic.encode(pixels, tile=128)
     alpha = cwic.encode(Image.merge("LA", [Image.fromarray(pixels), Image.fromarray(pixels[::-1])]))
+    middle = cwic.encode(pixels, model="cwic-m")
     header, (tile,) = read_container(one)
+    middle_header, (middle_tile,) = read_container(middle)
     pair_header, pair = read_container(two)
     alpha_header, (plane, alpha_tile) = read_container(alpha)
     zeros = lzma.compress(
@@ -42,6 +44,9 @@ def corpus() -> dict[str, bytes]:
         "version-0": one[:3] + b"\0" + one[4:],
         "version-2": one[:3] + b"\2" + one[4:],
         "unknown-model": write_container(replace(header, model_id=b"none"), [tile]),
+        "middle-tile-cut": middle[:-9],
+        "middle-other-level": write_container(replace(middle_header, level=1000), [middle_tile]),
+        "tile-of-the-middle-model": write_container(header, [middle_tile]),
         "claims-16-megapixels": write_container(replace(header, width=4000, height=4000), [tile]),
         "claims-a-gigapixel": _without_check(header, [tile], width=32_000, height=32_000),
         "claims-2-pow-31": _without_check(header, [tile], width=(1 << 31) - 1, height=(1 << 31) - 1),

@@ -9,7 +9,7 @@ import cwic
 
 
 def seeds() -> list[bytes]:
-    """One tile and several, grey and colour, with alpha and metadata, flat and noisy."""
+    """One tile and several, grey and colour, with alpha and metadata, flat and noisy; one of cwic-m."""
     random = np.random.default_rng(0)
     noise = Image.fromarray(random.integers(0, 256, (70, 90, 4), np.uint8))
     smooth = Image.fromarray(np.linspace(0, 255, 130 * 70 * 3).astype(np.uint8).reshape(70, 130, 3))
@@ -22,4 +22,5 @@ def seeds() -> list[bytes]:
         cwic.encode(noise.convert("RGB"), quality=30),
         cwic.encode(noise.convert("LA"), quality=80, metadata=metadata),
         cwic.encode(smooth, quality=60, tile=128, metadata=metadata),
+        cwic.encode(smooth, quality=40, model="cwic-m"),
     ]

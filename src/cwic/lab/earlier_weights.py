@@ -31,6 +31,8 @@ def load_earlier(path: Path) -> CodingModel:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+        if "graphs" in metadata:
+            raise ModelError(f"the weight file {path} is of this version already")
         config = FAMILIES[metadata.get("family", CwicConfig.family)].config(**json.loads(metadata["config"]))
         tables = {key.removeprefix(TABLES): tensors.pop(key).numpy() for key in list(tensors) if key.startswith(TABLES)}
         exact = {key.removeprefix(EXACT): tensors.pop(key).numpy() for key in list(tensors) if key.startswith(EXACT)}

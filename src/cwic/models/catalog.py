@@ -49,10 +49,25 @@ class WeightFile(NamedTuple):
 
 
 _PLAIN = Cwam2024Config(N=192, attention="none", feature_encoding=False, residual_attention=False, context="none")
+_MIDDLE = CwicConfig(
+    M=384,
+    analysis_blocks=10,
+    synthesis_blocks=16,
+    feature_width=32,
+    feature_growth=32,
+    attention="cross-window",
+    attention_dim=256,
+    attention_heads=8,
+    hyper_channels=192,
+    hyper_width=320,
+    context_width=384,
+    context_blocks=3,
+)
 CATALOG = {
     row.name: row
     for row in (
         CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True),
+        CatalogRow("cwic-m", "middle: 8 to 10 % fewer bits than cwic-s, three times its work", _MIDDLE, True),
         CatalogRow("cwic-s-ms-ssim", "cwic-s trained for MS-SSIM instead of PSNR", CwicConfig(), True),
         CatalogRow("cwam2024", "the published network (Mudgal & Liu, ISVC 2024)", Cwam2024Config(), False),
         CatalogRow("mean-scale-hyperprior", "its plain ground: no attention, no context", _PLAIN, False),

@@ -1,4 +1,4 @@
-"""Makes the golden files of cwic-s: `python tests/golden/make_cwic_s.py`, whenever its weights or the format change.
+"""Makes the golden files of cwic-s and cwic-m: `python tests/golden/make_cwic.py`, when weights or the format change.
 
 A golden file is decoded wherever the tests run: what one machine wrote, every other has to read to the same latents.
 """
@@ -24,20 +24,22 @@ PHOTOGRAPH = GOLDEN.parents[1] / "examples" / "chelsea.png"
 def latents_hash(container: Container) -> str:
     """SHA-256 of the decoded latents of a file's tiles, one after the other, as little-endian int64."""
     header = container.header
+    name = catalog.name_of(header.model_id)
+    assert name is not None
+    model = cwic.open_model(name)
     digest = hashlib.sha256()
     columns, rows = header.tile_grid
     for index, chunk in enumerate(container.chunks[-columns * rows :]):
         if chunk.type == TILE:
             crc, coded = unpack_tile(chunk.payload)
             box = Tiles.of(header).box(index)
-            model = catalog.open_model("cwic-s")
             y_hat = model.decompress(coded, crc, box.height, box.width, header.level, index)
             digest.update(y_hat.astype("<i8").tobytes())
     return digest.hexdigest()
 
 
 def golden_files(photograph: Image.Image) -> dict[str, bytes]:
-    """By name: one tile; and tiles with alpha and metadata, one of them plain."""
+    """By name: one tile of each model; and tiles with alpha and metadata, one of them plain."""
     pixels = np.array(photograph.convert("RGB"))[100:300, 100:330]
     pixels[128:, 128:] = np.random.default_rng(0).integers(0, 2, (72, 102, 1), np.uint8) * 255
     tiled = Image.fromarray(pixels)
@@ -45,6 +47,7 @@ def golden_files(photograph: Image.Image) -> dict[str, bytes]:
     metadata = cwic.Metadata(b"profile", b"MM\0*\0\0\0\x08\0\0", b"<x/>")
     return {
         "cwic_s": cwic.encode(photograph, quality=40, model="cwic-s", strip=True),
+        "cwic_m": cwic.encode(photograph.crop((100, 60, 292, 188)), quality=60, model="cwic-m", strip=True),
         "cwic_s_tiled": cwic.encode(tiled, quality=60, model="cwic-s", tile=128, metadata=metadata),
     }
 
