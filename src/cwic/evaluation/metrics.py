@@ -11,10 +11,7 @@ from PIL import Image
 
 from cwic.extras import require
 from cwic.image import fidelity
-from cwic.image.fidelity import MS_SSIM_MIN_SIDE, PEAK
-
-# Six scales, the smallest of at least 8 pixels.
-SSIMULACRA2_MIN_SIDE = 256
+from cwic.image.fidelity import MS_SSIM_MIN_SIDE, PEAK, SSIMULACRA2_MIN_SIDE
 
 
 def psnr(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
