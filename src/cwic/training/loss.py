@@ -19,8 +19,12 @@ from cwic.models.model import ModelOutput
 from cwic.training.ssimulacra2 import ssimulacra2
 
 PSNR, MS_SSIM, EYE = TUNES = ("psnr", "ms-ssim", "eye")
-EYE_SLOPE = 0.123
-"""Bits per pixel that a point of SSIMULACRA 2 is worth, over the root of `lmbda`: about what it costs everywhere."""
+EYE_SLOPE, EYE_POWER = 0.11, 0.6
+"""A point of SSIMULACRA 2 is worth `EYE_SLOPE * lmbda**EYE_POWER` bits per pixel: about what it costs at each quality.
+
+So a quality keeps its rate: of all levels of cwic-s on 18 crops of photographs, the one of least cost has 0.92 to 1.05
+times the bits of the one that the squared error chooses, from quality 20 to 90.
+"""
 EYE_MSE = 0.15
 """The share of `lmbda * 255**2 * MSE` that stays: pictures stay faithful where SSIMULACRA 2 is blind."""
 EYE_TINT = 6.0
@@ -44,7 +48,7 @@ def formula(tune: str) -> str:
     """The cost of a picture as it is written, for one of `TUNES`."""
     if tune == EYE:
         faithful = f"lmbda * 255**2 * ({EYE_MSE:g} * MSE + {EYE_TINT:g} * tint)"
-        return f"{EYE_SLOPE:g} * lmbda**0.5 * (100 - SSIMULACRA2) + {faithful} + bpp"
+        return f"{EYE_SLOPE:g} * lmbda**{EYE_POWER:g} * (100 - SSIMULACRA2) + {faithful} + bpp"
     return f"lmbda * {'(1 - MS-SSIM)' if tune == MS_SSIM else '255**2 * MSE'} + bpp"
 
 
@@ -59,7 +63,7 @@ def rate_distortion(
     x_hat = output.x_hat.float()
     mse = (x_hat - x).square().mean(dim=(1, 2, 3))
     if tune == EYE:
-        error = EYE_SLOPE * lmbda.sqrt() * (100 - ssimulacra2(x, x_hat))
+        error = EYE_SLOPE * lmbda**EYE_POWER * (100 - ssimulacra2(x, x_hat))
         error = error + lmbda * 255**2 * (EYE_MSE * mse + EYE_TINT * tint(x, x_hat))
     else:
         error = lmbda * (1 - _ms_ssim(x_hat, x) if tune == MS_SSIM else 255**2 * mse)
