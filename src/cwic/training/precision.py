@@ -10,7 +10,7 @@ import torch
 def has_bfloat16(device: str) -> bool:
     """Whether products of bfloat16 are fast on a `device` type: on every GPU, and on CPUs with AVX512-BF16 or AMX.
 
-    Other CPUs emulate them: on one with AVX2 alone a training step takes five times as long as in float32.
+    Other CPUs emulate them: on one with AVX2 alone a training step takes ten times as long as in float32.
     """
     if device != "cpu":
         return True
