@@ -29,6 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cwic.training.data import PictureFolder
 from cwic.training.family import FAMILIES
 from cwic.training.learner import Learner
+from cwic.training.precision import fabric_precision
 from cwic.training.recipe import Recipe, load_recipe
 from cwic.training.run_record import hardware
 
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--steps", type=int, default=10, help="timed steps; as many more warm up on a GPU")
     options = parser.parse_args()
-    fabric = Fabric(accelerator=options.device, devices=1, precision="bf16-mixed")
+    fabric = Fabric(accelerator=options.device, devices=1, precision=fabric_precision(options.device))
     fabric.launch()
     device = fabric.device
     if device.type == "cpu":

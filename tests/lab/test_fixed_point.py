@@ -62,7 +62,7 @@ def test_the_codecs_phase_pointwise_layer_is_the_trained_one(order: list[int]) -
 def test_the_codecs_depthwise_layer_is_the_trained_one() -> None:
     layer = with_random_weights(Depthwise(12))
     x = stream(7, 5, 12)
-    whole = int8.Depthwise(integers_of(layer), "layer", 12).rows(x, 0, 7)
+    whole = int8.Depthwise(integers_of(layer), "layer", 12)(x)
     assert_the_same(layer(torch.from_numpy(x)[None] / 256)[0], whole)
 
 
