@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cwic.errors import InputError
-from cwic.evaluation.metrics import SSIMULACRA2_MIN_SIDE, ms_ssim, psnr, ssimulacra2
-from cwic.image.fidelity import MS_SSIM_MIN_SIDE
+from cwic.evaluation.metrics import ms_ssim, psnr, ssimulacra2
+from cwic.image.fidelity import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE
 
 
 def _noise(height: int, width: int) -> np.ndarray:

@@ -110,5 +110,15 @@ def test_gradients_pass_through_the_rounding() -> None:
     layer = Pointwise(5, 3)
     x = torch.randn(7, 5, requires_grad=True)
     layer(x).sum().backward()
-    torch.testing.assert_close(x.grad, fixed_point._simulate_weights(layer.weight).detach().sum(0).expand(7, 5))
+    torch.testing.assert_close(x.grad, fixed_point.simulate_weights(layer.weight).detach().sum(0).expand(7, 5))
     assert layer.weight.grad.abs().max() > 0
+
+
+def test_simulated_activations_are_those_of_fake_quantisation_in_value_and_gradient() -> None:
+    edges = torch.tensor([127.5, 127.4999, 127.0, 128.0, 0.5, 1.5, 0.0, 1e30]) / 16
+    x = torch.cat([5 * torch.randn(10_000), edges, edges.nextafter(torch.zeros(8)), -edges]).requires_grad_()
+    slope = torch.randn(x.shape)
+    ours = fixed_point.simulate_activations(x)
+    theirs = torch.fake_quantize_per_tensor_affine(x, 1 / 16, 0, -127, 127)
+    assert torch.equal(ours, theirs)
+    assert torch.equal(*(torch.autograd.grad(each, x, slope)[0] for each in (ours, theirs)))

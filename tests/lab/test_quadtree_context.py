@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from cwic.config import CwicConfig
+from cwic.lab import quadtree_context
 from cwic.lab.quadtree_context import ContextBlock, QuadtreeContext
+from cwic.nn.compiled import compiled_blocks
 
 
 def test_predictions_are_a_mean_and_a_scale_for_each_symbol_of_the_pass(small: CwicConfig) -> None:
@@ -35,3 +38,21 @@ def test_a_block_is_residual(small: CwicConfig) -> None:
     for parameter in block.project.parameters():
         torch.nn.init.zeros_(parameter)
     assert torch.equal(block(t), t)
+
+
+def test_the_form_of_a_block_that_is_compiled_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Traced in one piece, as on a GPU, but run as it is.
+    compiled = torch.compile(quadtree_context._block, backend="eager", fullgraph=True, dynamic=False)
+    monkeypatch.setattr(quadtree_context, "compiled", lambda function: compiled)
+    block, t = ContextBlock(8), torch.randn(2, 4, 3, 8, requires_grad=True)
+    for name, parameter in block.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter)
+    slope = torch.randn(t.shape)
+    found = []
+    for wanted in (False, True):
+        with compiled_blocks(wanted):
+            out = block(t)
+        found.append([out, *torch.autograd.grad(out, [t, *block.parameters()], slope)])
+    for plain, fused in zip(*found, strict=True):
+        torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-4)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from cwic.nn import depth_conv
+from cwic.nn.compiled import compiled_blocks
 from cwic.nn.depth_conv import DepthConvBlock, start_near_zero
 
 LEVEL = torch.tensor([300])
@@ -45,3 +49,27 @@ def test_the_level_reaches_both_branches_and_gradients_every_parameter() -> None
         plain = louder
     plain.square().sum().backward()
     assert all(p.grad.abs().max() > 0 for p in block.parameters())
+
+
+def test_the_form_that_is_compiled_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Traced in one piece, as on a GPU, but run as it is.
+    compiled = torch.compile(depth_conv._block, backend="eager", fullgraph=True, dynamic=False)
+    monkeypatch.setattr(depth_conv, "compiled", lambda function: compiled)
+    block, level = DepthConvBlock(8), torch.tensor([100, 900])
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    x = torch.randn(2, 8, 6, 5, requires_grad=True)
+    slope = torch.randn(x.shape)
+    found = []
+    for wanted in (False, True):
+        with compiled_blocks(wanted):
+            out = block(x, level)
+        found.append([out, *torch.autograd.grad(out, [x, *block.parameters()], slope)])
+    for plain, fused in zip(*found, strict=True):
+        torch.testing.assert_close(fused, plain, rtol=1e-4, atol=1e-4)
+
+
+def test_shifted_products_are_a_convolution() -> None:
+    x, taps, bias = torch.randn(2, 4, 7, 3), torch.randn(3, 9), torch.randn(3)
+    expected = F.conv2d(x.permute(0, 3, 1, 2), taps.view(3, 1, 3, 3), bias, padding=1, groups=3)
+    torch.testing.assert_close(depth_conv.shifted_depthwise(x, taps, bias), expected.permute(0, 2, 3, 1))

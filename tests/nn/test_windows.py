@@ -91,3 +91,13 @@ def test_the_index_is_real_even_if_first_asked_for_on_the_meta_device() -> None:
         index = windows.relative_position_index(4, CPU)
     assert index.device.type == "cpu"
     assert windows.relative_position_index(4, torch.device("meta")).device.type == "meta"
+
+
+def test_what_was_made_is_kept_until_it_is_forgotten() -> None:
+    arguments = (16, 16, (16, 16), 8, 4, CPU)
+    masks, index = windows.attention_masks(*arguments), windows.relative_position_index(4, CPU)
+    assert windows.attention_masks(*arguments) is masks
+    assert windows.relative_position_index(4, CPU) is index
+    windows.forget()
+    assert windows.attention_masks(*arguments) is not masks
+    assert windows.relative_position_index(4, CPU) is not index

@@ -12,7 +12,7 @@ from cwic.lab.cwic import CwicModel
 from cwic.lab.prior import lmbda_of
 from cwic.models import registry
 from cwic.models.base import encode
-from cwic.training.family import FAMILIES
+from cwic.training.family import EYE_LMBDA, FAMILIES
 from cwic.training.recipe import Recipe
 
 
@@ -49,6 +49,7 @@ def test_models_of_every_rate_draw_every_level() -> None:
     assert (levels.min(), levels.max()) == (0, 1000)
     assert torch.equal(FAMILIES["cwic"].lmbda(Recipe(), levels), lmbda_of(levels))
     assert torch.equal(FAMILIES["cwic"].lmbda(Recipe(tune="ms-ssim"), levels), 1250 * lmbda_of(levels))
+    assert torch.equal(FAMILIES["cwic"].lmbda(Recipe(tune="eye"), levels), EYE_LMBDA * lmbda_of(levels))
 
 
 def test_only_the_paper_has_an_auxiliary_loss(recipe: Recipe, paper_recipe: Recipe) -> None:

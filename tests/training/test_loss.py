@@ -7,7 +7,8 @@ import torch
 from cwic.errors import InputError
 from cwic.evaluation.metrics import ms_ssim
 from cwic.lab.cwic import ModelOutput
-from cwic.training.loss import rate_distortion
+from cwic.training.loss import formula, rate_distortion, tint
+from cwic.training.ssimulacra2 import ssimulacra2
 
 
 @pytest.mark.parametrize("balance", [0.0, 0.4])
@@ -46,9 +47,46 @@ def test_tuned_for_ms_ssim_the_distortion_is_what_the_bench_measures() -> None:
     torch.testing.assert_close(result.cost, lmbda * expected, rtol=1e-3, atol=1e-5)
 
 
-def test_pictures_too_small_for_ms_ssim_are_refused() -> None:
+def test_tuned_for_the_eye_the_cost_is_as_it_is_written() -> None:
+    x = torch.rand(2, 3, 256, 272)
+    x_hat = (x + torch.tensor([0.02, 0.1])[:, None, None, None] * torch.randn_like(x)).clamp(0, 1)
+    lmbda, bits = torch.tensor([0.004, 0.09]), torch.tensor([7e4, 3e4])
+    result = rate_distortion(ModelOutput(x_hat, bits, bits), x, lmbda, 0.25, tune="eye")
+    written = formula("eye").replace("SSIMULACRA2", "S")
+    values = {"S": ssimulacra2(x, x_hat), "MSE": result.mse, "tint": tint(x, x_hat), "lmbda": lmbda, "bpp": result.bpp}
+    torch.testing.assert_close(result.cost, eval(written, values))
+    torch.testing.assert_close(result.loss, (result.cost / lmbda**0.25).mean())
+    torch.testing.assert_close(result.bpp, 2 * bits / (256 * 272))
+    assert formula("psnr") == "lmbda * 255**2 * MSE + bpp"
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.4])
+def test_for_the_eye_gradients_are_finite_outside_the_range_too(shift: float) -> None:
+    x_hat = (torch.rand(1, 3, 256, 256) + shift).requires_grad_()
     bits = torch.zeros(1)
-    with pytest.raises(InputError, match="at least 161 pixels, not 128"):
-        rate_distortion(
-            ModelOutput(torch.zeros(1, 3, 128, 192), bits, bits), torch.zeros(1, 3, 128, 192), bits, tune="ms-ssim"
-        )
+    rate_distortion(ModelOutput(x_hat, bits, bits), x_hat.detach().clone(), torch.ones(1), tune="eye").loss.backward()
+    assert x_hat.grad is not None
+    assert x_hat.grad.isfinite().all()
+
+
+def test_tint_is_what_colour_is_slow() -> None:
+    grey = torch.full((1, 3, 64, 64), 0.5)
+    green, texture = grey.clone(), grey.clone()
+    green[:, 1] += 0.02
+    texture[:, 1, ::2] += 0.02
+    texture[:, 1, 1::2] -= 0.02
+    expected = 0.02**2 * (0.331264**2 + 0.418688**2) / 2
+    torch.testing.assert_close(tint(grey, torch.cat([green, grey + 0.1, texture])), torch.tensor([expected, 0, 0]))
+
+
+@pytest.mark.parametrize(
+    ("tune", "side", "message"),
+    [
+        ("ms-ssim", 128, "at least 161 pixels, not 128"),
+        ("eye", 255, "at least 256 pixels, not 255"),
+    ],
+)
+def test_pictures_too_small_are_refused(tune: str, side: int, message: str) -> None:
+    x, bits = torch.zeros(1, 3, side, 300), torch.zeros(1)
+    with pytest.raises(InputError, match=message):
+        rate_distortion(ModelOutput(x, bits, bits), x, bits, tune=tune)

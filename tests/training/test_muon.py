@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from cwic.training import muon
 from cwic.training.muon import Muon, shares
 
 SHAPES = [(8, 8), (8, 20), (20, 8), (8, 8), (8, 20), (5, 7)]
@@ -17,8 +18,13 @@ def parameters() -> list[nn.Parameter]:
     return [nn.Parameter(torch.randn(shape)) for shape in SHAPES]
 
 
+@pytest.mark.parametrize(("bfloat16", "near"), [(True, 2e-4), (False, 5e-3)])
 @pytest.mark.parametrize("options", [{"weight_decay": 0.0}, {"weight_decay": 0.1}, {"nesterov": False}])
-def test_steps_and_state_are_those_of_torch(options: dict[str, object]) -> None:
+def test_steps_and_state_are_those_of_torch(
+    options: dict[str, object], bfloat16: bool, near: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # torch works in bfloat16 everywhere.
+    monkeypatch.setattr(muon, "has_bfloat16", lambda _: bfloat16)
     ours, theirs = parameters(), parameters()
     pair = Muon(ours, lr=0.02, **options), torch.optim.Muon(theirs, lr=0.02, **options)
     for step in range(3):
@@ -30,7 +36,7 @@ def test_steps_and_state_are_those_of_torch(options: dict[str, object]) -> None:
         for optimiser in pair:
             optimiser.step()
     for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=2e-4)
+        torch.testing.assert_close(one, other, rtol=0, atol=near)
     first, second = (optimiser.state_dict() for optimiser in pair)
     assert first["param_groups"] == second["param_groups"]
     assert first["state"].keys() == second["state"].keys()

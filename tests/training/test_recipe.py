@@ -50,8 +50,9 @@ def test_numbers_names_and_the_model_are_read(tmp_path: Path) -> None:
         ("[model]\nM = 6", "multiple of the 4 channel groups"),
         ("model = 3", "model"),
         ('optimiser = "adam"', "unknown optimiser 'adam'; there are: muon, soap, adamw"),
-        ('tune = "ssim"', "unknown tune 'ssim'; there are: psnr, ms-ssim"),
+        ('tune = "ssim"', "unknown tune 'ssim'; there are: psnr, ms-ssim, eye"),
         ('tune = "ms-ssim"\ncrop = 128', "crop must be at least 161 for ms-ssim, not 128"),
+        ('tune = "eye"\ncrop = 192', "crop must be at least 256 for eye, not 192"),
         ("downscale = 0.5", "downscale must be at least 1"),
         ('family = "cwix"', "unknown family 'cwix' in the recipe; there are: cwic, cwam2024"),
         ('family = "cwam2024"', "needs a lmbda above 0"),
@@ -72,6 +73,7 @@ def test_a_tuned_recipe_is_another_model_with_another_loss() -> None:
     assert recipe.tuned("psnr") is recipe
     tuned = recipe.tuned("ms-ssim")
     assert (tuned.name, tuned.batch, tuned.loss) == ("cwic-s-ms-ssim", 3, "lmbda * (1 - MS-SSIM) + bpp")
+    assert "(100 - SSIMULACRA2)" in recipe.tuned("eye").loss
 
 
 def test_missing_and_binary_files_are_refused(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ class Tune(str, Enum):
 
     psnr = "psnr"
     ms_ssim = "ms-ssim"
+    eye = "eye"
 
 
 _UNITS = {"h": 3600, "m": 60, "s": 1}
@@ -72,7 +73,8 @@ def train(
 ) -> None:
     """Train a model for a given time.
 
-    The loss is lmbda * 255**2 * MSE + bpp, or lmbda * (1 - MS-SSIM) + bpp.
+    The loss is lmbda * 255**2 * MSE + bpp, or lmbda * (1 - MS-SSIM) + bpp; or, for the eye, SSIMULACRA 2 with some of
+    the squared error (docs/training.md).
     """
     budget = seconds_of(time_budget)
     folder = run or (resume if resume is not None and resume.is_dir() else Path("run"))

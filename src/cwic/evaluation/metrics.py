@@ -12,9 +12,7 @@ from PIL import Image
 from cwic.extras import require
 from cwic.image import fidelity
 from cwic.image import ms_ssim as similarity
-
-# Six scales, the smallest of at least 8 pixels.
-SSIMULACRA2_MIN_SIDE = 256
+from cwic.image.fidelity import SSIMULACRA2_MIN_SIDE
 
 
 def psnr(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 PEAK = 255
 MS_SSIM_MIN_SIDE = 161
 """Of a side, in pixels: MS-SSIM has five scales, each half the last, and its 11-pixel window fits into the smallest."""
+SSIMULACRA2_MIN_SIDE = 256
+"""Of a side, in pixels: SSIMULACRA 2 has six scales, each half the last, and the smallest has 8 pixels."""
 _ROWS = 256
 """Compared at a time: differences take eight times the memory of the samples."""
 

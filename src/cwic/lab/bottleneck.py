@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from cwic.lab.gaussian import MASS_MIN
 from cwic.lab.quantize import add_uniform_noise
 from cwic.nn.lower_bound import lower_bound
+from cwic.nn.precision import single_precision
 
 WIDTHS = (1, 3, 3, 3, 3, 1)
 INIT_SCALE = 10.0
@@ -73,7 +73,7 @@ class EntropyBottleneck(nn.Module):
 
     def aux_loss(self) -> Tensor:
         """`sum |logit(quantiles) - (-t, 0, t)|` with t = 21.4, the logit of the tails; a scalar to minimise."""
-        target = self.quantiles.new_tensor([-TAIL_LOGIT, 0.0, TAIL_LOGIT])
+        target = TAIL_LOGIT * torch.arange(-1, 2, device=self.quantiles.device)
         return (self._logits(self.quantiles, frozen=True) - target).abs().sum()
 
     def _logits(self, values: Tensor, frozen: bool = False) -> Tensor:
@@ -89,7 +89,5 @@ class EntropyBottleneck(nn.Module):
 
 def _product(matrix: Tensor, values: Tensor) -> Tensor:
     """Of matrices, in single precision under autocast too: tails need it."""
-    device = values.device.type
-    exact = torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
-    with exact:
+    with single_precision(values.device):
         return matrix @ values

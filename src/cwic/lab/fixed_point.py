@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cwic.lab.passes import reordered
 from cwic.latents.int8 import ACTIVATION_BITS, INT8_MAX, LEAK_SHIFT, MULTIPLIER_BITS, STREAM_BITS
 from cwic.latents.levels import KNOTS
 from cwic.nn.gain import interpolate_knots
@@ -26,8 +27,20 @@ def leaky_relu(x: Tensor) -> Tensor:
     return torch.maximum(x, x * 2.0**-LEAK_SHIFT)
 
 
-def _simulate_activations(x: Tensor) -> Tensor:
-    return torch.fake_quantize_per_tensor_affine(x.float(), 2.0**-ACTIVATION_BITS, 0, -INT8_MAX, INT8_MAX)
+_REACH = (INT8_MAX + 0.5 - 2.0**-17) * 2.0**-ACTIVATION_BITS
+"""The largest float32 number that rounds to the largest activation: 127.5, a tie, rounds to 128."""
+
+
+def simulate_activations(x: Tensor) -> Tensor:
+    """`x` as activations: values and gradients are those of `torch.fake_quantize_per_tensor_affine`.
+
+    So the gradient is that of the identity where x rounds to an activation, and zero beyond. In operations that every
+    device has, and that a compiler fuses with others.
+    """
+    x = x.float().clamp(-_REACH, _REACH)
+    with torch.no_grad():
+        error = torch.round(x * 2.0**ACTIVATION_BITS) * 2.0**-ACTIVATION_BITS - x
+    return x + error
 
 
 def _weight_scale(weight: Tensor) -> Tensor:
@@ -35,7 +48,8 @@ def _weight_scale(weight: Tensor) -> Tensor:
     return weight.detach().abs().amax(dim=-1).clamp_min(1e-6) / INT8_MAX
 
 
-def _simulate_weights(weight: Tensor) -> Tensor:
+def simulate_weights(weight: Tensor) -> Tensor:
+    """`weight` `[..., C_out, C_in]` rounded to int8 multiples of its scales, with the gradient of the identity."""
     scale = _weight_scale(weight)[..., None]
     return weight + (torch.round(weight.detach() / scale) * scale - weight.detach())
 
@@ -50,7 +64,7 @@ class Pointwise(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=5**0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(_simulate_activations(x), _simulate_weights(self.weight), self.bias).float()
+        return F.linear(simulate_activations(x), simulate_weights(self.weight), self.bias).float()
 
 
 class PhasePointwise(nn.Module):
@@ -67,9 +81,10 @@ class PhasePointwise(nn.Module):
             nn.init.kaiming_uniform_(weight, a=5**0.5)
 
     def forward(self, x: Tensor, order: list[int]) -> Tensor:
-        rows = _simulate_activations(x).flatten(0, -3).transpose(0, 1)
-        out = rows @ _simulate_weights(self.weight)[order].transpose(1, 2)
-        return (out.float() + self.bias[order][:, None]).transpose(0, 1).reshape(*x.shape[:-1], -1)
+        rows = simulate_activations(x).flatten(0, -3).transpose(0, 1)
+        weight, bias = (reordered(each.unbind(), order) for each in (simulate_weights(self.weight), self.bias))
+        out = rows @ weight.transpose(1, 2)
+        return (out.float() + bias[:, None]).transpose(0, 1).reshape(*x.shape[:-1], -1)
 
 
 class Depthwise(nn.Module):
@@ -82,8 +97,8 @@ class Depthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         channels = x.shape[-1]
-        kernel = _simulate_weights(self.weight).view(channels, 1, 3, 3)
-        maps = _simulate_activations(x).permute(0, 3, 1, 2)
+        kernel = simulate_weights(self.weight).view(channels, 1, 3, 3)
+        maps = simulate_activations(x).permute(0, 3, 1, 2)
         return F.conv2d(maps, kernel, self.bias, padding=1, groups=channels).permute(0, 2, 3, 1).float()
 
 

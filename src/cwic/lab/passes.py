@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -25,20 +27,29 @@ def from_phases(x: Tensor) -> Tensor:
 
 def split_passes(y: Tensor) -> list[Tensor]:
     """The part of `y` `[B, h, w, M]` that each pass visits: four of `[B, h/2, w/2, 4, M/4]`."""
-    grouped = to_phases(y).unflatten(-1, (-1, 4))
-    return [torch.stack([grouped[:, :, :, p, :, g] for p, g in enumerate(groups(k))], dim=3) for k in range(PASSES)]
+    phases = [phase.unbind(-1) for phase in to_phases(y).unflatten(-1, (-1, 4)).unbind(3)]
+    return [torch.stack([phases[p][g] for p, g in enumerate(groups(k))], dim=3) for k in range(PASSES)]
 
 
 def join_passes(parts: list[Tensor]) -> Tensor:
     """The inverse of `split_passes`: `[B, h, w, M]`."""
+    by_phase = [part.unbind(3) for part in parts]
     phases = []
     for p in range(4):
         by_group = sorted(range(PASSES), key=lambda k: p ^ STEPS[k])
-        phases.append(torch.stack([parts[k][:, :, :, p] for k in by_group], dim=-1).flatten(-2))
+        phases.append(torch.stack([by_phase[k][p] for k in by_group], dim=-1).flatten(-2))
     return from_phases(torch.stack(phases, dim=3))
 
 
 def channel_parts(vector: Tensor) -> list[Tensor]:
     """A vector per channel `[B, M]` arranged as `split_passes` arranges a map: four of `[B, 1, 1, 4, M/4]`."""
-    grouped = vector.unflatten(-1, (-1, 4)).transpose(1, 2)
-    return [grouped[:, groups(k)][:, None, None] for k in range(PASSES)]
+    by_group = vector.unflatten(-1, (-1, 4)).unbind(-1)
+    return [reordered(by_group, groups(k), dim=1)[:, None, None] for k in range(PASSES)]
+
+
+def reordered(parts: Sequence[Tensor], order: list[int], dim: int = 0) -> Tensor:
+    """`parts[i]` for each i of `order`, stacked along `dim`.
+
+    A tensor indexed by a list would do, but for the list that each call sends to a GPU, and waits for.
+    """
+    return torch.stack([parts[i] for i in order], dim=dim)

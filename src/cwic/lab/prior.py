@@ -73,7 +73,7 @@ class Prior(nn.Module):
 
         The step that minimises `lmbda 255^2 MSE + bpp` at high rate is `sqrt(18 / (255^2 ln 2 lmbda))`.
         """
-        lmbda = lmbda_of(torch.arange(KNOTS) * KNOT_SPACING)
+        lmbda = lmbda_of(torch.arange(KNOTS, device=y_scale.device) * KNOT_SPACING)
         step = torch.sqrt(18 / (255**2 * math.log(2) * lmbda))
         self.exact.log2_gain.value.copy_(torch.log2(y_scale[None, :] / step[:, None]))
 

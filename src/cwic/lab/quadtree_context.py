@@ -7,11 +7,22 @@ magnitudes. The layers behave as the integers that they become (`cwic.lab.fixed_
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwic.config import CwicConfig
-from cwic.lab.fixed_point import Depthwise, Knots, PhasePointwise, Pointwise, leaky_relu
+from cwic.lab.fixed_point import (
+    Depthwise,
+    Knots,
+    PhasePointwise,
+    Pointwise,
+    leaky_relu,
+    simulate_activations,
+    simulate_weights,
+)
 from cwic.lab.passes import PASSES, from_phases, groups, to_phases
+from cwic.nn.compiled import are_compiled, compiled
+from cwic.nn.depth_conv import shifted_depthwise
 
 
 class ContextBlock(nn.Module):
@@ -24,7 +35,18 @@ class ContextBlock(nn.Module):
         self.project = Pointwise(width, width)
 
     def forward(self, t: Tensor) -> Tensor:
+        if are_compiled():
+            layers = (self.mix, self.expand, self.project)
+            return compiled(_block)(t, *(parameter for each in layers for parameter in (each.weight, each.bias)))
         return t + self.project(leaky_relu(self.expand(self.mix(t))))
+
+
+def _block(t: Tensor, *weights: Tensor) -> Tensor:
+    """`ContextBlock.forward` in the float form, as a function of weight and bias of each layer."""
+    mix, expand, project = zip(map(simulate_weights, weights[::2]), weights[1::2], strict=True)
+    mixed = shifted_depthwise(simulate_activations(t), *mix)
+    hidden = leaky_relu(F.linear(simulate_activations(mixed), *expand).float())
+    return t + F.linear(simulate_activations(hidden), *project).float()
 
 
 class QuadtreeContext(nn.Module):

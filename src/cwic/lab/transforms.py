@@ -10,6 +10,7 @@ from cwic.config import CwicConfig
 from cwic.lab.orthonormal import BLOCK, block_transform, haar
 from cwic.nn import CrossWindowAttentionModule, DepthConvBlock, FeatureEncoding
 from cwic.nn.depth_conv import start_near_zero
+from cwic.nn.precision import single_precision
 
 
 class LinearMap(nn.Module):
@@ -23,7 +24,7 @@ class LinearMap(nn.Module):
         self.weight = nn.Parameter(weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
+        with single_precision(x.device):
             return F.conv2d(x.float(), self.weight[:, :, None, None])
 
 

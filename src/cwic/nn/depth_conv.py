@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cwic.nn.gain import LevelGain
+from cwic.nn.compiled import are_compiled, compiled
+from cwic.nn.gain import LevelGain, interpolate_knots
 
 
 @torch.no_grad()
@@ -35,7 +36,41 @@ class DepthConvBlock(nn.Module):
         self.merge = start_near_zero(nn.Conv2d(channels, channels, 1))
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
+        if are_compiled():
+            convolutions = (self.expand, self.depthwise, self.project, self.gate, self.merge)
+            weights = [parameter for each in convolutions for parameter in (each.weight, each.bias)]
+            return compiled(_block)(x, level, self.spatial_gain.log2_gain, self.channel_gain.log2_gain, *weights)
         spatial = self.depthwise(F.leaky_relu(self.expand(x), 0.1))
         x = x + self.project(self.spatial_gain(spatial, level))
         value, gate = self.gate(x).chunk(2, dim=1)
         return x + self.merge(self.channel_gain(value * torch.sigmoid(gate), level))
+
+
+def _block(x: Tensor, level: Tensor, spatial_gain: Tensor, channel_gain: Tensor, *weights: Tensor) -> Tensor:
+    """`DepthConvBlock.forward` on tokens, as a function of its gains, and of weight and bias of each convolution."""
+    expand, depthwise, project, gate, merge = zip([w.flatten(1) for w in weights[::2]], weights[1::2], strict=True)
+    t = x.permute(0, 2, 3, 1)
+    hidden = F.leaky_relu(F.linear(t, *expand), 0.1)
+    spatial = shifted_depthwise(hidden, *depthwise).to(hidden.dtype)
+    t = t + F.linear(spatial * _gain(spatial_gain, level, spatial.dtype), *project)
+    value, shut = F.linear(t, *gate).chunk(2, dim=-1)
+    t = t + F.linear(value * torch.sigmoid(shut) * _gain(channel_gain, level, value.dtype), *merge)
+    return t.permute(0, 3, 1, 2)
+
+
+def _gain(log2_gain: Tensor, level: Tensor, dtype: torch.dtype) -> Tensor:
+    return torch.exp2(interpolate_knots(log2_gain, level)).to(dtype)[:, None, None]
+
+
+def shifted_depthwise(x: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
+    """A 3x3 depth-wise convolution, zero padded, of `x` `[B, H, W, C]` with `taps` `[C, 9]`; its result is float32.
+
+    Nine shifted products, which a compiler makes one kernel of, together with what comes before and after.
+    """
+    height, width = x.shape[1:3]
+    padded = F.pad(x, (0, 0, 1, 1, 1, 1))
+    total = bias.float()
+    for i in range(9):
+        row, column = divmod(i, 3)
+        total = total + padded[:, row : row + height, column : column + width].float() * taps[:, i]
+    return total

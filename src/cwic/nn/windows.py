@@ -55,7 +55,7 @@ def attention_masks(
     `height` and `width` are multiples of the window; rows and columns beyond `valid` are padding, which nothing
     real attends to. The coarse mask compares labels after the same reduction as the features, as published: that
     also hides true neighbours of the last band, and is kept for parity. A tile's masks are made once per shape, on
-    `device`: a compiled network makes them at every call, and must not wait for the host.
+    `device`, so that nothing waits for the host.
     """
     label = _bands(height, window, shift, device)[:, None] * 3 + _bands(width, window, shift, device)[None, :]
     rows = torch.arange(height, device=device).roll(-shift)[:, None] >= valid[0]
@@ -84,3 +84,9 @@ def relative_position_index(window: int, device: torch.device) -> Tensor:
     rows = row[:, None] - row[None, :] + window - 1
     columns = column[:, None] - column[None, :] + window - 1
     return rows * (2 * window - 1) + columns
+
+
+def forget() -> None:
+    """Drops the masks and indexes that were made so far: the next use makes them anew."""
+    attention_masks.cache_clear()
+    relative_position_index.cache_clear()

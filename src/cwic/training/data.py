@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cwic.errors import InputError
 from cwic.image.folder import picture_files, read_picture
+from cwic.training.flat_pictures import FlatPictures
 
 
 class Pictures(Protocol):
@@ -32,7 +33,7 @@ class PictureFolder:
     """The pictures under `folder` at least `smallest` pixels on both sides, as uint8 `[H, W, 3]` on `device`.
 
     A process of a group keeps every `world`-th file. Unreadable files are listed in `skipped`, smaller pictures
-    counted in `too_small`. Raises `InputError` if none is left.
+    counted in `too_small`. Raises `InputError` if none is left. On a GPU all pixels lie in one tensor (`FlatPictures`).
     """
 
     def __init__(self, folder: Path, smallest: int, rank: int = 0, world: int = 1, device: str = "cpu") -> None:
@@ -46,13 +47,16 @@ class PictureFolder:
                 self.skipped.append(f"{file}: {error}")
                 continue
             if min(pixels.shape[:2]) >= smallest:
-                self.pictures.append(torch.from_numpy(np.array(pixels)).to(device))
+                self.pictures.append(torch.from_numpy(np.array(pixels)))
             else:
                 self.too_small += 1
         if not self.pictures:
             raise InputError(f"no usable picture of at least {smallest} pixels a side under {folder}")
         areas = np.array([p.shape[0] * p.shape[1] for p in self.pictures], dtype=np.float64)
         self._shares = areas / areas.sum()
+        self._flat = None if device == "cpu" else FlatPictures(self.pictures, device)
+        if self._flat is not None:
+            self.pictures = self._flat.pictures
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -60,8 +64,10 @@ class PictureFolder:
     def crops(self, count: int, size: int, random: np.random.Generator, downscale: float = 1.0) -> Tensor:
         """`count` random squares on the pictures' device: float32 `[count, 3, size, size]` in [0, 1].
 
-        Every pixel of the set is about equally likely.
+        Every pixel of the set is about equally likely. On a GPU, without `downscale`, it draws the numbers itself.
         """
+        if self._flat is not None and downscale == 1:
+            return self._flat.crops(count, size)
         chosen = random.choice(len(self.pictures), count, p=self._shares)
         return batch([random_crop(self.pictures[i], size, random, downscale) for i in chosen])
 

@@ -14,7 +14,7 @@ from cwic.lab.cwic import CwicModel
 from cwic.lab.networks import network_of
 from cwic.lab.prior import lmbda_of
 from cwic.latents.levels import MAX_LEVEL
-from cwic.training.loss import MS_SSIM
+from cwic.training.loss import EYE, MS_SSIM, PSNR
 from cwic.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ MS_SSIM_LMBDA = 1250.0
 
 The pairs that are usual in the field (Begaint et al., "CompressAI", 2020) have ratios from 1222 to 1333.
 """
+EYE_LMBDA = 1.0
+"""lmbda of the loss for the eye over lmbda for PSNR at the same quality: about the same bits for the same picture."""
+_LMBDA_SCALE = {PSNR: 1.0, MS_SSIM: MS_SSIM_LMBDA, EYE: EYE_LMBDA}
 VALIDATED_LEVELS = (200, 400, 600, 800)
 
 
@@ -86,7 +89,7 @@ class Cwic(Family):
         return x, level
 
     def lmbda(self, recipe: Recipe, level: Tensor) -> Tensor:
-        return lmbda_of(level) * (MS_SSIM_LMBDA if recipe.tune == MS_SSIM else 1.0)
+        return lmbda_of(level) * _LMBDA_SCALE[recipe.tune]
 
     def points(self, recipe: Recipe) -> tuple[Point, ...]:
         return tuple(Point(f"q{level / 10:g}", level) for level in VALIDATED_LEVELS)

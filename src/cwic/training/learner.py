@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,11 +15,13 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from cwic.errors import InputError
+from cwic.nn.compiled import compiled_blocks
 from cwic.training.checkpoint import load_checkpoint, load_into, save_checkpoint
 from cwic.training.data import Pictures
 from cwic.training.family import FAMILIES
+from cwic.training.graph import PassGraph, Taught
 from cwic.training.journal import Metrics
-from cwic.training.loss import RateDistortion, rate_distortion
+from cwic.training.loss import MS_SSIM, RateDistortion, rate_distortion
 from cwic.training.optim import Optimisers
 from cwic.training.recipe import Recipe
 from cwic.training.schedule import rate_factor
@@ -55,6 +58,9 @@ class Learner:
         self.progress = Progress()
         self._sums: list[Tensor] = []
         self._skipped = torch.zeros((), dtype=torch.int64, device=fabric.device)
+        # Processes exchange gradients, and MS-SSIM sends its window to the device: no graph holds that.
+        self._captures = fabric.device.type == "cuda" and fabric.world_size == 1 and recipe.tune != MS_SSIM
+        self._graph: PassGraph | None = None
 
     def start(self, checkpoint: Path | None, whole: bool = False) -> None:
         """Sets the first weights: untrained, or those of a file; with `whole` its state, random numbers and all.
@@ -73,10 +79,7 @@ class Learner:
         quantiles = self._optimisers.quantiles
         for parameter in quantiles:
             parameter.requires_grad_(False)
-        # Compiling costs minutes: on a GPU steps are so short that it pays, and kernels are what they wait for.
-        compiled = self._fabric.device.type == "cuda"
-        model = cast(nn.Module, torch.compile(self._model)) if compiled else self._model
-        self._forward = self._fabric.setup_module(model, move_to_device=False)
+        self._forward = self._fabric.setup_module(self._model, move_to_device=False)
         for parameter in quantiles:
             parameter.requires_grad_(True)
 
@@ -84,24 +87,42 @@ class Learner:
         """Learns from one batch, when `done` in [0, 1] of the run is over."""
         recipe, progress = self._recipe, self.progress
         self._optimisers.scale_rates(rate_factor(progress.step, done, recipe.warmup_steps, recipe.decay_share))
-        for part in range(recipe.accumulate):
-            cost = self.backpropagate(self._crops(), last=part + 1 == recipe.accumulate)
-            self._sums.append(torch.stack([cost.loss, cost.cost.mean(), cost.bpp.mean(), cost.mse.mean()]).detach())
-        aux = self._family.auxiliary_loss(self._model)
-        if aux is not None:
-            aux.backward()
-        self._skipped += ~self._optimisers.limit(recipe.clip_norm)
+        batches = [self._crops() for _ in range(recipe.accumulate)]
+        taught = self.gradients(batches)
+        self._sums.append(taught.means)
+        self._skipped += ~taught.finite
         self._optimisers.step()
         ramp = (progress.step + 1) / (progress.step + 10) if progress.fresh else 1.0
         _average(self.average, self._model, min(recipe.average_decay, ramp))
         progress.step += 1
+
+    def gradients(self, batches: Sequence[Tensor]) -> Taught:
+        """Computes the gradients of a step from its `batches`; one process on a GPU does it as a graph."""
+        if not self._captures:
+            return self._passes(batches)
+        if self._graph is None:
+            learning = [*self._optimisers.parameters, *self._optimisers.quantiles]
+            self._graph = PassGraph(self._passes, batches, learning)
+        return self._graph(batches)
+
+    def _passes(self, batches: Sequence[Tensor]) -> Taught:
+        """Leaves the gradients of a step, limited."""
+        means = []
+        for part, x in enumerate(batches):
+            cost = self.backpropagate(x, last=part + 1 == len(batches))
+            means.append(torch.stack([cost.loss, cost.cost.mean(), cost.bpp.mean(), cost.mse.mean()]).detach())
+        aux = self._family.auxiliary_loss(self._model)
+        if aux is not None:
+            aux.backward()
+        return Taught(torch.stack(means), self._optimisers.limit(self._recipe.clip_norm))
 
     def backpropagate(self, x: Tensor, last: bool = True) -> RateDistortion:
         """Adds the gradients of a batch `x` `[B, 3, H, W]` at random levels; processes share them at the `last`."""
         recipe = self._recipe
         with self._fabric.no_backward_sync(self._forward, enabled=not last):
             level = self._family.draw(len(x), x.device)
-            output = self._forward(*self._family.arguments(x, level))
+            with compiled_blocks(x.is_cuda):
+                output = self._forward(*self._family.arguments(x, level))
             lmbda = self._family.lmbda(recipe, level)
             cost = rate_distortion(output, x, lmbda, recipe.rate_balance, recipe.tune)
             self._fabric.backward(cost.loss / recipe.accumulate)
@@ -111,7 +132,7 @@ class Learner:
         """Means over the steps since the last call; None if there were none."""
         if not self._sums:
             return None
-        loss, J, bpp, mse = torch.stack(self._sums).mean(dim=0).tolist()
+        loss, J, bpp, mse = torch.cat(self._sums).mean(dim=0).tolist()
         self._sums.clear()
         return Metrics(loss, J, bpp, mse, int(self._skipped))
 

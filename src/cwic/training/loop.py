@@ -17,6 +17,7 @@ from cwic.training.data import Pictures, open_pictures
 from cwic.training.interrupt import Interrupt
 from cwic.training.journal import Journal
 from cwic.training.learner import Learner, Progress
+from cwic.training.precision import fabric_precision
 from cwic.training.recipe import Recipe
 from cwic.training.run_record import write_record
 from cwic.training.schedule import is_decaying, share_done
@@ -58,7 +59,7 @@ def train(
     """
     # Under torchrun, which says how many nodes it started on, each node has `devices`.
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision="bf16-mixed")
+    fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=fabric_precision(accelerator))
     fabric.launch()
     if fabric.device.type == "cpu":
         # Networks this small gain nothing from a second thread and much from a second process (docs/training.md).
@@ -154,6 +155,7 @@ def _conditions(fabric: Fabric, data: Path, pictures: Pictures, resume: Path | N
         "resume": None if resume is None else str(resume),
         "budget_s": budget,
         "device": fabric.device.type,
+        "precision": fabric_precision(fabric.device.type),
         "processes": fabric.world_size,
         "threads": torch.get_num_threads(),
     }

@@ -1,24 +1,42 @@
 """The rate-distortion loss: `lmbda * distortion + bpp`, bpp in bits per pixel of H * W.
 
-The distortion is `255**2 * MSE`, or `1 - MS-SSIM`, of values in [0, 1].
+The distortion is `255**2 * MSE`, or `1 - MS-SSIM`, of values in [0, 1]. For the eye, it is SSIMULACRA 2, with some of
+the squared error: `formula` has all three.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, cast
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cwic.errors import InputError
 from cwic.extras import require
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE
 from cwic.lab.cwic import ModelOutput
+from cwic.training.ssimulacra2 import ssimulacra2
 
-PSNR, MS_SSIM = TUNES = ("psnr", "ms-ssim")
+PSNR, MS_SSIM, EYE = TUNES = ("psnr", "ms-ssim", "eye")
+EYE_SLOPE, EYE_POWER = 0.11, 0.6
+"""A point of SSIMULACRA 2 is worth `EYE_SLOPE * lmbda**EYE_POWER` bits per pixel: about what it costs at each quality.
+
+So a quality keeps its rate: of all levels of cwic-s on 18 crops of photographs, the one of least cost has 0.92 to 1.05
+times the bits of the one that the squared error chooses, from quality 20 to 90.
+"""
+EYE_MSE = 0.15
+"""The share of `lmbda * 255**2 * MSE` that stays: pictures stay faithful where SSIMULACRA 2 is blind."""
+EYE_TINT = 6.0
+"""The weight of the error of slow colour, which SSIMULACRA 2 hardly sees and people do: a tinted grey sky."""
+TINT_SIDE = 16
+"""Pixels over whose square slow colour is averaged."""
+_CHROMA = ((-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
+"""Cb and Cr of red, green and blue, as JPEG has them (ITU-R BT.601)."""
 
 
 class RateDistortion(NamedTuple):
-    """`loss` (a scalar to minimise), and per picture `[B]`: `bpp`, `mse` on [0, 1], `cost = lmbda distortion + bpp`."""
+    """`loss` (a scalar to minimise), and per picture `[B]`: `bpp`, `mse` on [0, 1], and `cost` as in `formula`."""
 
     loss: Tensor
     bpp: Tensor
@@ -26,19 +44,41 @@ class RateDistortion(NamedTuple):
     cost: Tensor
 
 
+def formula(tune: str) -> str:
+    """The cost of a picture as it is written, for one of `TUNES`."""
+    if tune == EYE:
+        faithful = f"lmbda * 255**2 * ({EYE_MSE:g} * MSE + {EYE_TINT:g} * tint)"
+        return f"{EYE_SLOPE:g} * lmbda**{EYE_POWER:g} * (100 - SSIMULACRA2) + {faithful} + bpp"
+    return f"lmbda * {'(1 - MS-SSIM)' if tune == MS_SSIM else '255**2 * MSE'} + bpp"
+
+
 def rate_distortion(
     output: ModelOutput, x: Tensor, lmbda: Tensor, rate_balance: float = 0.0, tune: str = PSNR
 ) -> RateDistortion:
     """The loss of reconstructing `x` `[B, 3, H, W]` at `lmbda` `[B]`; each picture counts `lmbda ** -rate_balance`.
 
-    `tune` is one of `TUNES`. Raises `InputError` if MS-SSIM is asked for and a side is too short for it.
+    `tune` is one of `TUNES`. Raises `InputError` if a side is too short for MS-SSIM or SSIMULACRA 2.
     """
     bpp = (output.y_bits + output.z_bits) / (x.shape[2] * x.shape[3])
     x_hat = output.x_hat.float()
     mse = (x_hat - x).square().mean(dim=(1, 2, 3))
-    distortion = 1 - _ms_ssim(x_hat, x) if tune == MS_SSIM else 255**2 * mse
-    cost = lmbda * distortion + bpp
+    if tune == EYE:
+        error = EYE_SLOPE * lmbda**EYE_POWER * (100 - ssimulacra2(x, x_hat))
+        error = error + lmbda * 255**2 * (EYE_MSE * mse + EYE_TINT * tint(x, x_hat))
+    else:
+        error = lmbda * (1 - _ms_ssim(x_hat, x) if tune == MS_SSIM else 255**2 * mse)
+    cost = error + bpp
     return RateDistortion((cost * lmbda**-rate_balance).mean(), bpp, mse, cost)
+
+
+def tint(x: Tensor, x_hat: Tensor) -> Tensor:
+    """The squared error of slow colour, `[B]`: of Cb and Cr, averaged over squares of `TINT_SIDE` pixels.
+
+    Both pictures are `[B, 3, H, W]` with values in [0, 1] and sides of at least `TINT_SIDE`.
+    """
+    slow = F.avg_pool2d(x_hat - x, TINT_SIDE)
+    chroma = torch.tensor(_CHROMA, device=x.device)[:, :, None, None]
+    return F.conv2d(slow, chroma).square().mean(dim=(1, 2, 3))
 
 
 def _ms_ssim(x_hat: Tensor, x: Tensor) -> Tensor:

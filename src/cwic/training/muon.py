@@ -2,7 +2,8 @@
 
 A small network has a hundred small matrices. One by one, they are thousands of kernels a step, for which a GPU mostly
 waits; in batches they are some hundreds. Processes that train together have the same gradients, so each orthogonalises
-its share and all exchange the results. The numbers are the same.
+its share and all exchange the results. The numbers are the same,
+and on CPUs that emulate bfloat16 a little more exact.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from cwic.training.precision import has_bfloat16
 
 
 class Muon(torch.optim.Muon):
@@ -82,9 +85,12 @@ def _by_shape(matrices: Sequence[Tensor], chosen: Sequence[int]) -> dict[tuple[i
 
 
 def _orthogonalised(matrices: Tensor, group: dict[str, Any]) -> Tensor:
-    """`matrices` `[B, m, n]` with their singular values near 1, in bfloat16, by a Newton-Schulz iteration."""
+    """`matrices` `[B, m, n]` with their singular values near 1, by a Newton-Schulz iteration.
+
+    It works in bfloat16 where the processor multiplies that.
+    """
     a, b, c = group["ns_coefficients"]
-    x = matrices.bfloat16()
+    x = matrices.to(torch.bfloat16 if has_bfloat16(matrices.device.type) else torch.float32)
     tall = x.shape[1] > x.shape[2]
     x = x.mT if tall else x
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=group["eps"])

@@ -80,9 +80,9 @@ class Optimisers:
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         total = nn.utils.get_total_norm(gradients)
         finite = total.isfinite()
-        torch._foreach_mul_(gradients, torch.where(finite, (norm / (total + 1e-6)).clamp_max(1), 0.0))
-        for gradient in gradients:
-            gradient.nan_to_num_(nan=0.0, posinf=0.0, neginf=0.0)
+        torch._foreach_mul_(gradients, (norm / (total + 1e-6)).clamp_max(1))
+        # Zero times NaN is NaN, but zero times its bits is zero: a few kernels, where cleaning each gradient takes one.
+        torch._foreach_mul_([gradient.view(torch.int32) for gradient in gradients], finite.int())
         return finite
 
     def step(self) -> None:

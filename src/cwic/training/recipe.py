@@ -10,9 +10,9 @@ from typing import Any
 
 from cwic.config import CwicConfig, ModelConfig
 from cwic.errors import InputError
-from cwic.image.fidelity import MS_SSIM_MIN_SIDE
+from cwic.image.fidelity import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE
 from cwic.models.registry import FAMILIES
-from cwic.training.loss import MS_SSIM, PSNR, TUNES
+from cwic.training.loss import EYE, MS_SSIM, PSNR, TUNES, formula
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,6 +20,7 @@ else:
     import tomli as tomllib
 
 OPTIMISERS = ("muon", "soap", "adamw")
+_LEAST_CROP = {MS_SSIM: MS_SSIM_MIN_SIDE, EYE: SSIMULACRA2_MIN_SIDE}
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Recipe:
     family: str = "cwic"
     model: ModelConfig = field(default_factory=CwicConfig)
     tune: str = PSNR
-    """What pictures are compared by: psnr, where the loss is `lmbda * 255**2 * MSE + bpp`, or ms-ssim, where it is
-    `lmbda * (1 - MS-SSIM) + bpp`.
+    """What pictures are compared by: psnr, ms-ssim, or eye, which is SSIMULACRA 2 and some squared error. The loss is
+    that of `cwic.training.loss.formula`.
     """
     lmbda: float = 0.0
     """Of a model of one rate; 0 for models of every rate."""
@@ -72,8 +73,8 @@ class Recipe:
             raise InputError(f"unknown optimiser {self.optimiser!r}; there are: {', '.join(OPTIMISERS)}")
         if self.tune not in TUNES:
             raise InputError(f"unknown tune {self.tune!r}; there are: {', '.join(TUNES)}")
-        if self.tune == MS_SSIM and self.crop < MS_SSIM_MIN_SIDE:
-            raise InputError(f"crop must be at least {MS_SSIM_MIN_SIDE} for ms-ssim, not {self.crop}")
+        if self.crop < (least := _LEAST_CROP.get(self.tune, 0)):
+            raise InputError(f"crop must be at least {least} for {self.tune}, not {self.crop}")
         if self.downscale < 1:
             raise InputError(f"downscale must be at least 1, not {self.downscale}")
         one_rate = not FAMILIES[self.family].config.variable_rate
@@ -85,8 +86,7 @@ class Recipe:
     @property
     def loss(self) -> str:
         """The loss as it is written."""
-        distortion = "(1 - MS-SSIM)" if self.tune == MS_SSIM else "255**2 * MSE"
-        return f"lmbda * {distortion} + bpp"
+        return formula(self.tune)
 
     def tuned(self, tune: str) -> Recipe:
         """The same recipe for another `tune`, and a model of another name."""

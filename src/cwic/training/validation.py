@@ -14,6 +14,7 @@ from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import pad
 from cwic.training.family import FAMILIES
 from cwic.training.loss import rate_distortion
+from cwic.training.precision import has_bfloat16
 from cwic.training.recipe import Recipe
 
 
@@ -32,7 +33,9 @@ class Validation(NamedTuple):
 
 @torch.no_grad()
 def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) -> Validation:
-    """Validates `model` (in evaluation mode) on every picture under `folder`, by default in half precision.
+    """Validates `model` (in evaluation mode) on every picture under `folder`.
+
+    It works in bfloat16 where the processor multiplies that, unless `half` is false.
 
     `cost` is the recipe's loss; PSNR is that of x_hat clamped but not rounded to 8 bits.
     """
@@ -47,7 +50,7 @@ def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) 
         padded = padded.contiguous(memory_format=torch.channels_last)
         for i, point in enumerate(points):
             level = torch.tensor([point.level], device=device)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half and has_bfloat16(device.type)):
                 output = model(*family.arguments(padded, level))
             output = output._replace(x_hat=output.x_hat[:, :, : x.shape[2], : x.shape[3]].float().clamp(0, 1))
             rd = rate_distortion(output, x, family.lmbda(recipe, level), tune=recipe.tune)
@@ -68,7 +71,7 @@ def sample(model: nn.Module, recipe: Recipe, folder: Path, side: int = 256) -> T
     shown = [x]
     for point in family.points(recipe):
         level = torch.tensor([point.level], device=device)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=has_bfloat16(device.type)):
             x_hat = model(*family.arguments(padded, level)).x_hat
         shown.append(x_hat[:, :, : x.shape[2], : x.shape[3]].float().clamp(0, 1))
     return torch.cat(shown)
