@@ -17,7 +17,7 @@ from cwic.extras import require
 from cwic.image.files import open_image, read_bytes
 from cwic.image.folder import SUFFIXES, picture_files
 from cwic.image.picture import as_picture
-from cwic.training.data import batch, random_crop
+from cwic.training.crops import batch, random_crop
 
 PATTERN = "shard-*.tar"
 POOL_PIXELS = 200_000_000
