@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cwic.models import catalog
-from cwic.models.catalog import PartSummary
+from cwic.models.registry import PartSummary
 
 Run = Callable[..., Any]
 

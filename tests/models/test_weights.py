@@ -13,8 +13,9 @@ from safetensors.numpy import save_file
 
 from cwic.errors import ModelError
 from cwic.models.base import encode
-from cwic.models.catalog import PartSummary, describe
+from cwic.models.catalog import describe
 from cwic.models.cwic import CwicModel
+from cwic.models.registry import PartSummary
 from cwic.models.weights import load_weights, model_id, save_weights
 
 

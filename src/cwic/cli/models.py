@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cwic.config import ModelConfig
     from cwic.models.base import CodingModel
-    from cwic.models.catalog import PartSummary
+    from cwic.models.registry import PartSummary
 
 app = typer.Typer(
     help="Models: what there is, what it costs, checkpoints of others.", no_args_is_help=True, rich_markup_mode=None

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cwic.config import Cwam2024Config, CwicConfig, ModelConfig
 from cwic.lab.networks import network_of
-from cwic.models.catalog import PartSummary
+from cwic.models.registry import PartSummary
 
 SIDE = 256
 """Side of the picture that is counted; fills whole windows at 1/16, so that nothing is spent on padding."""

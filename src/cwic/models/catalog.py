@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cwic.config import Cwam2024Config, CwicConfig, ModelConfig
 from cwic.errors import ModelError
-from cwic.models.registry import FAMILIES
+from cwic.models.registry import FAMILIES, PartSummary
 
 if TYPE_CHECKING:
     from cwic.models.base import CodingModel
@@ -30,14 +30,6 @@ class CatalogRow(NamedTuple):
     description: str
     config: ModelConfig
     shipped: bool
-
-
-class PartSummary(NamedTuple):
-    """A part of a model: its parameters, and its multiply-accumulates per pixel of the picture."""
-
-    part: str
-    parameters: int
-    mac_per_pixel: float
 
 
 class WeightFile(NamedTuple):

@@ -1,4 +1,4 @@
-"""The families of models: one row for each, with its configuration and what codes with it."""
+"""The families of models, one row for each: its configuration and what codes with it; and what parts cost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from cwic.config import Cwam2024Config, CwicConfig, ModelConfig
 
 if TYPE_CHECKING:
     from cwic.models.base import CodingModel, ModelData
+
+
+class PartSummary(NamedTuple):
+    """A part of a model: its parameters, and its multiply-accumulates per pixel of the picture."""
+
+    part: str
+    parameters: int
+    mac_per_pixel: float
 
 
 class Family(NamedTuple):

@@ -19,8 +19,7 @@ from cwic.errors import ModelError
 from cwic.image.files import write_atomically
 from cwic.latents.rounding import ERROR_WEIGHT
 from cwic.models.base import CodingModel, ModelData
-from cwic.models.catalog import PartSummary
-from cwic.models.registry import FAMILIES, make_model
+from cwic.models.registry import FAMILIES, PartSummary, make_model
 from cwic.networks.graph import Graph
 
 EXACT = "prior."
