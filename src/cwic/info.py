@@ -1,4 +1,4 @@
-"""What a file says of itself, not decoded: without torch and numpy, so that `cwic info` answers at once."""
+"""What a file says of itself, not decoded: without numpy, so that `cwic info` answers at once."""
 
 from __future__ import annotations
 

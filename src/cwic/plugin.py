@@ -7,7 +7,7 @@
     Image.open("photo.cwic").show()
 
 Opening reads header and metadata only, so that Pillow's own limit on pixels is checked before any work is done;
-pixels come with `load`, and torch with them. As everywhere in Pillow, a file that cannot be read or written is an
+pixels come with `load`, and the networks with them. As everywhere in Pillow, a file that cannot be read or written is an
 OSError, and a wrong option a ValueError.
 
 `save` takes `quality` or one of `target_bytes`, `target_bpp` and `target_psnr`; `model`, `tile` and `jobs`; and

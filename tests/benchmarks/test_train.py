@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cwic.config import Cwam2024Config, CwicConfig
-from cwic.models.cost import parts
+from cwic.lab.cost import parts
 from cwic.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""Stage 4: integers <-> bytes. numpy and constriction, no torch."""
+"""Stage 4: integers <-> bytes. numpy and constriction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models there are. Importing this loads neither torch nor numpy: `cwic info` needs names only.
+"""The models there are. Importing this does not load numpy: `cwic info` needs names only.
 
 A model is named by its row in `CATALOG`, by the path of a weight file, or, for weight files in the folders that the
 environment variable `CWIC_MODELS` lists, by the name of the file without its suffix.
