@@ -1,6 +1,15 @@
 """The map: a picture to a file and back, one stage a line.
 
-Encoding reads down the source tree, decoding up: image -> transforms -> latents -> entropy -> container.
+    as_picture        image/       a Pillow image or an array to 8-bit pixels and alpha
+    TileEncoder       tiling/      for each tile, with the pixels around it:
+      analyse         networks/      pixels to y, by the float networks
+      compress        models/        y and z to y_hat: rounded, and coded as the integer prior says
+        traverse      latents/         four passes: what is known of each symbol before it is coded
+        SymbolEncoder entropy/         symbols to bytes
+      pack_tile       container/     bytes and their checksum to a chunk
+    write_container   container/   header and chunks to a file
+
+Decoding is the same list read upwards: read_index, then TileDecoder with decompress and synthesise, then to_pillow.
 """
 
 from __future__ import annotations

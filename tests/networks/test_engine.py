@@ -97,6 +97,19 @@ def test_a_device_that_is_not_here_is_one_sentence(device: str) -> None:
         network(device=device)({"x": X})
 
 
+def test_an_installation_that_does_not_work_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: object) -> None:
+        raise RuntimeError("no such symbol")
+
+    monkeypatch.setattr(module.OpenVino, "__init__", broken)
+    monkeypatch.setattr(module, "find_spec", lambda _: object())
+    monkeypatch.setattr(module, "_ENGINES", {})
+    assert engine().name == "onnxruntime"
+    monkeypatch.setenv(ENGINE_VARIABLE, "openvino")
+    with pytest.raises(InputError, match="openvino cannot be used: no such symbol"):
+        engine()
+
+
 def test_an_engine_that_is_not_here_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENGINE_VARIABLE, "tensorflow")
     with pytest.raises(InputError, match="may be onnxruntime or openvino"):

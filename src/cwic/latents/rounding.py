@@ -6,10 +6,13 @@ Any choice decodes exactly, so this is free to change: no decoder runs it, but f
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.entropy.tables import PRECISION, Tables
+if TYPE_CHECKING:
+    from cwic.entropy.tables import Tables
 
 ERROR_WEIGHT = 22.0
 """Bits that a squared error of one quantisation step is worth; by trial (docs/training.md).
@@ -49,6 +52,9 @@ def round_by_cost(
 
 def symbol_costs(tables: Tables) -> NDArray[np.float64]:
     """Bits of the magnitudes 0 ... CONSIDERED - 1 under each table: `[tables, CONSIDERED]`."""
+    # Imported here because training rounds too, and has no need of an entropy coder.
+    from cwic.entropy.tables import PRECISION
+
     costs = np.empty((len(tables), CONSIDERED))
     for index, reach in enumerate(tables.reaches):
         bits = PRECISION - np.log2(tables[index])

@@ -180,7 +180,11 @@ def _open_engine(device: str, asked: str) -> Engine:
     if asked == OpenVino.name and not installed:
         raise InputError("openvino is not installed: pip install cwic[fast]")
     if device == "cpu" and installed and asked != OnnxRuntime.name:
-        return OpenVino()
+        try:
+            return OpenVino()
+        except Exception as error:  # an installation that does not fit the machine may raise nearly anything
+            if asked:
+                raise InputError(f"openvino cannot be used: {error}") from error
     return OnnxRuntime(device)
 
 
