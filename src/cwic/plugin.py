@@ -7,8 +7,8 @@
     Image.open("photo.cwic").show()
 
 Opening reads header and metadata only, so that Pillow's own limit on pixels is checked before any work is done;
-pixels come with `load`, and the networks with them. As everywhere in Pillow, a file that cannot be read or written is an
-OSError, and a wrong option a ValueError.
+pixels come with `load`, and the networks with them. As everywhere in Pillow, a file that cannot be read or written
+is an OSError, and a wrong option a ValueError.
 
 `save` takes `quality` or one of `target_bytes`, `target_bpp` and `target_psnr`; `model`, `tile` and `jobs`; and
 `exif`, `icc_profile` and `xmp`, which are those of the image unless given, and absent if given empty or None; or
