@@ -4,9 +4,9 @@
 
 Two pictures, the second WIDTH (12,000) pixels wide and sixteen times the first, are made of one photograph and its
 mirror images, side by side. Each command runs in a process of its own and reads or writes PNG. Processor time, unlike
-time, does not count what else the machine does. What a command takes before it comes to pixels, loading torch and the
-model, is measured on a picture of next to no pixels, and left out of time a pixel and of the ratio. Medians of several
-runs, but for the large picture.
+time, does not count what else the machine does. What a command takes before it comes to pixels, loading libraries and
+the model, is measured on a picture of next to no pixels, and left out of time a pixel and of the ratio. Medians of
+several runs, but for the large picture.
 """
 
 from __future__ import annotations

@@ -19,8 +19,6 @@ from pathlib import Path
 from random import Random
 from time import perf_counter
 
-import torch
-
 FUZZ = Path(__file__).parents[1] / "tests" / "fuzz"
 LIMIT_SECONDS = 5
 LIMIT_MIB = 1024
@@ -30,7 +28,6 @@ def main(count: int = 20_000, seed: int = 0) -> int:
     """Mutate, decode, count and print; the number of outcomes that must not be."""
     import cwic
 
-    torch.set_num_threads(1)
     mutate = runpy.run_path(str(FUZZ / "mutate.py"))
     random = Random(seed)
     seeds = runpy.run_path(str(FUZZ / "seeds.py"))["seeds"]()
