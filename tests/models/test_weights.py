@@ -93,6 +93,8 @@ def test_a_cut_file_is_refused(weights: Path, size: int) -> None:
         ({"graphs": '{"g_s": {"inputs": {}, "nodes": [["Loop", [], [], {}]], "outputs": []}}'}, {}),
         ({"encoder": "[1]"}, {}),
         ({"encoder": '{"error_weight": "much"}'}, {}),
+        ({"encoder": '{"error_weight": NaN}'}, {}),
+        ({"encoder": '{"error_weight": -1}'}, {}),
         ({}, {"g_s.haar.weight": None}),
         ({}, {"prior.exp2_table": None}),
         ({}, {"tables.offsets": None}),

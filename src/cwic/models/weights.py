@@ -72,6 +72,8 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
             key: Graph.from_data(each, dict.fromkeys(names)) for key, each in json.loads(metadata["graphs"]).items()
         }
         error_weight = float(json.loads(metadata.get("encoder", "{}")).get("error_weight", ERROR_WEIGHT))
+        if not 0 <= error_weight < float("inf"):
+            raise ValueError(f"error_weight is {error_weight}")
         data = ModelData(config, exact, Tables.from_arrays(tables), graphs, _reader(path), error_weight)
         model = make_model(data, device)
     except FileNotFoundError:
