@@ -100,7 +100,6 @@ AGAINST = (
     Peer("heic-psnr", "HEIC (x265, 4:4:4, for PSNR)"),
     Peer("avif", "AVIF (speed 6, 4:2:0, for the eye)"),
     Peer("avif-psnr", "AVIF (speed 6, 4:4:4, for PSNR)"),
-    Peer("avif-s4", "AVIF (speed 4, 4:2:0, for the eye)"),
     Peer("avif-s4-psnr", "AVIF (speed 4, 4:4:4, for PSNR)"),
     Peer("published/bpg", "BPG (published curve)"),
     Peer("published/av1", "AV1, slowest (published curve)"),
