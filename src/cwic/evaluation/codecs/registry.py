@@ -52,14 +52,6 @@ PEERS = {
         ),
         # Speed 6 is what users get; 4 is what the format gives to those who wait.
         PillowCodec(
-            "avif-s4",
-            "AVIF",
-            "avif",
-            "4:2:0, speed 4, default tuning",
-            (5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
-            {"subsampling": "4:2:0", "speed": 4},
-        ),
-        PillowCodec(
             "avif-s4-psnr",
             "AVIF",
             "avif",
