@@ -1,0 +1,67 @@
+"""The bytes of a file, in whatever form a program holds them: in memory, on disk, or behind an open file."""
+
+from __future__ import annotations
+
+import os
+from errno import ENAMETOOLONG
+from mmap import mmap
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from cwic.container.index import Data
+from cwic.errors import InputError
+
+Source: TypeAlias = "bytes | bytearray | memoryview | mmap | str | os.PathLike[str] | IO[bytes]"
+"""What `data_of` takes; beside these, any other object with a buffer."""
+
+
+WANTED = "the bytes of a .cwic file, its path, or the file opened in binary mode"
+
+
+def data_of(source: Any, wanted: str = WANTED) -> Data:
+    """The bytes behind a `Source`; a memory map is left as it is, so that only what is needed of it is read.
+
+    A buffer counts byte for byte, whatever its shape and strides. A text is the path of a file. An open file is read
+    from where it stands to its end, and stays open. `wanted` is said to be expected where it is something else.
+
+    Raises `InputError`, in one sentence, for anything else and for what cannot be read.
+    """
+    if isinstance(source, bytes | mmap):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return _of_path(source)
+    try:
+        with memoryview(source) as view:
+            return view.tobytes()
+    except (TypeError, ValueError, NotImplementedError, BufferError):
+        pass  # no buffer, or one of objects
+    if callable(getattr(source, "read", None)):
+        return _of_open_file(source)
+    raise InputError(f"expected {wanted}, not {type(source).__name__}")
+
+
+def _of_path(path: str | os.PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        hint = "; a text is taken for a path" if error.errno == ENAMETOOLONG else ""
+        raise InputError(f"cannot read the file: {error.strerror or error}{hint}") from error
+    except (ValueError, TypeError) as error:  # zeros, which content has and no path; a path of bytes
+        raise InputError(f"cannot read the file: {error}; a text is taken for a path") from error
+
+
+def _of_open_file(file: Any) -> bytes:
+    try:
+        data = file.read()
+        if data == b"" and file.tell():
+            raise InputError("the open file stands at its end, and nothing is left to read: seek(0) first")
+    except (OSError, ValueError, UnicodeError) as error:
+        raise InputError(f"cannot read the open file: {error}") from error
+    except AttributeError:
+        pass  # a stream that does not know where it stands
+    if isinstance(data, str):
+        raise InputError("the file is open in text mode: open it in binary mode, as open(path, 'rb') does")
+    try:
+        return bytes(memoryview(data))
+    except TypeError:
+        raise InputError(f"reading the open file gave {type(data).__name__}, not bytes") from None
