@@ -14,6 +14,7 @@ from PIL import Image
 
 import cwic
 from cwic.errors import InputError
+from cwic.plugin import register
 
 COFFEE = Path(__file__).parents[1] / "examples" / "coffee.png"
 READERS: tuple[Callable[[Any], object], ...] = (cwic.decode, cwic.recover, cwic.read_info)
@@ -118,3 +119,22 @@ def test_a_path_has_metadata(pixels: np.ndarray, tmp_path: Path) -> None:
 def test_what_is_no_picture_is_refused_in_a_sentence(image: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         cwic.encode(image)
+
+
+def test_numbers_of_numpy_are_numbers(pixels: np.ndarray) -> None:
+    expected = cwic.encode(pixels, quality=50, tile=128, jobs=1)
+    assert cwic.encode(pixels, quality=np.uint8(50), tile=np.int64(128), jobs=np.int64(1)) == expected
+    register()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "CWIC", quality=np.uint8(50), tile=np.int64(128), jobs=np.int64(1))
+    assert file.getvalue() == expected
+    with pytest.raises(TypeError, match="quality must be a number between 0 and 100, not '50'"):
+        cwic.encode(pixels, quality="50")
+    with pytest.raises(TypeError, match="integer"):
+        cwic.encode(pixels, tile=128.0)
+
+
+def test_a_model_may_be_a_path(pixels: np.ndarray, data: bytes) -> None:
+    weights = Path(cwic.__file__).parent / "weights" / "cwic-s.safetensors"
+    assert cwic.encode(pixels, model=weights) == data
+    assert cwic.decode(data, model=weights) == cwic.recover(data, model=weights).image == cwic.decode(data)

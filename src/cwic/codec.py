@@ -15,7 +15,9 @@ Decoding is the same list read upwards: read_index, then TileDecoder with decomp
 from __future__ import annotations
 
 from dataclasses import replace
-from os import PathLike
+from numbers import Real
+from operator import index as whole
+from os import PathLike, fspath
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -51,7 +53,7 @@ def encode(
     target_bytes: float | None = None,
     target_bpp: float | None = None,
     target_psnr: float | None = None,
-    model: str = catalog.DEFAULT,
+    model: str | PathLike[str] = catalog.DEFAULT,
     metadata: Metadata | None = None,
     strip: bool = False,
     tile: int | None = None,
@@ -97,12 +99,12 @@ def encode(
     """
     if robust and tile is not None:
         raise ValueError("robust chooses the side of the tiles: leave one of robust and tile out")
-    image = _opened(image)
+    image, model = _opened(image), fspath(model)
     picture = as_picture(upright(image) if strip else image)
     target = Target.of(picture.width * picture.height, quality, target_bytes, target_bpp, target_psnr)
     level = level_of(model, quality, target)
     choose = robust_tile_code if robust else default_tile_code
-    tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(tile)
+    tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(whole(tile))
     header = Header(catalog.id_of(model), picture.width, picture.height, picture.full_mode, level, tile_code)
     header.check(limits)
     chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
@@ -123,7 +125,7 @@ def decode(
     data: Source,
     *,
     crop: tuple[int, int, int, int] | None = None,
-    model: str | None = None,
+    model: str | PathLike[str] | None = None,
     jobs: int = 1,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
@@ -150,7 +152,7 @@ def decode(
     index = read_index(data_of(data), limits)
     area = crop_box(index.header.width, index.header.height, crop)
     index.verify(Tiles.of(index.header).meeting(area))
-    network = catalog.open_model(model_of(index.header, model), device)
+    network = catalog.open_model(model_of(index.header, None if model is None else fspath(model)), device)
     picture = TileDecoder(network, index.header, index.tile).decode(area, jobs)
     side = {chunk.type: chunk.payload for chunk in index.chunks(tiles=False)}
     if ALPHA in side:
@@ -174,7 +176,7 @@ class Recovered(NamedTuple):
 def recover(
     data: Source,
     *,
-    model: str | None = None,
+    model: str | PathLike[str] | None = None,
     jobs: int = 1,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
@@ -191,7 +193,7 @@ def recover(
     found = salvage(data_of(data), limits)
     header, lost = found.header, list(found.lost)
     area = crop_box(header.width, header.height, None)
-    network = catalog.open_model(model_of(header, model), device)
+    network = catalog.open_model(model_of(header, None if model is None else fspath(model)), device)
     decoder = TileDecoder(network, header, placed_tiles(network, found), tolerant=True)
     picture = decoder.decode(area, jobs)
     side = {chunk.type: chunk.payload for chunk in found.chunks}
@@ -207,7 +209,9 @@ def level_of(model: str, quality: float | None = None, target: Target | None = N
         if quality is not None or target is not None:
             raise ValueError(f"{model} has one rate: leave quality and target out")
         return 0
-    quality = DEFAULT_QUALITY if quality is None else quality
+    if not isinstance(quality, Real | None):
+        raise TypeError(f"quality must be a number between 0 and 100, not {quality!r}")
+    quality = DEFAULT_QUALITY if quality is None else float(quality)  # of numpy's small integers, tenths have no room
     if not 0 <= quality <= 100:
         raise ValueError(f"quality must be between 0 and 100, not {quality}")
     return round(quality * 10)

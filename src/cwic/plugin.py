@@ -22,7 +22,7 @@ time that 12 megapixels take to decode. Entropy decoding is 26 %, blocks and att
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import IO
 
 from PIL import Image, ImageFile
@@ -127,7 +127,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     if not 0 <= options.get("quality", 0) <= 100:
         raise ValueError(f"quality must be from 0 to 100, not {options['quality']!r}")
     for name, type in (("model", str), ("tile", int), ("robust", bool), ("jobs", int), ("strip", bool)):
-        if name in options and not isinstance(options[name], type):
+        if name in options and not isinstance(options[name], Integral if type is int else type):
             raise ValueError(f"{name} must be of type {type.__name__}, not {options[name]!r}")
     try:
         file.write(cwic.encode(image, metadata=_metadata(image), limits=_limits(), **options))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from array import array
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -85,7 +86,21 @@ def test_other_things_are_refused_in_a_sentence(source: Any, message: str) -> No
         data_of(source)
 
 
+def test_an_empty_pipe_is_an_empty_file() -> None:
+    read, write = os.pipe()
+    os.close(write)
+    with open(read, "rb") as file:
+        assert data_of(file) == b""
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(DATA)
+    with (tmp_path / "file").open(encoding="utf-8") as text, pytest.raises(InputError, match="in binary mode"):
+        data_of(text)
+    with (tmp_path / "file").open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
+        pass
+    with pytest.raises(InputError, match="map is closed"):
+        data_of(view)
     written = io.BytesIO()
     written.write(DATA)
     with pytest.raises(InputError, match=r"seek\(0\) first"):

@@ -26,7 +26,11 @@ def data_of(source: Any, wanted: str = WANTED) -> Data:
 
     Raises `InputError`, in one sentence, for anything else and for what cannot be read.
     """
-    if isinstance(source, bytes | mmap):
+    if isinstance(source, bytes):
+        return source
+    if isinstance(source, mmap):
+        if source.closed:
+            raise InputError("the memory map is closed")
         return source
     if isinstance(source, str | os.PathLike):
         return _of_path(source)
@@ -53,15 +57,27 @@ def _of_path(path: str | os.PathLike[str]) -> bytes:
 def _of_open_file(file: Any) -> bytes:
     try:
         data = file.read()
-        if data == b"" and file.tell():
-            raise InputError("the open file stands at its end, and nothing is left to read: seek(0) first")
-    except (OSError, ValueError, UnicodeError) as error:
+    except UnicodeError:
+        raise InputError(_TEXT_MODE) from None
+    except (OSError, ValueError) as error:
         raise InputError(f"cannot read the open file: {error}") from error
-    except AttributeError:
-        pass  # a stream that does not know where it stands
     if isinstance(data, str):
-        raise InputError("the file is open in text mode: open it in binary mode, as open(path, 'rb') does")
+        raise InputError(_TEXT_MODE)
     try:
-        return bytes(memoryview(data))
+        data = bytes(memoryview(data))
     except TypeError:
         raise InputError(f"reading the open file gave {type(data).__name__}, not bytes") from None
+    if not data and _position(file):
+        raise InputError("the open file stands at its end, and nothing is left to read: seek(0) first")
+    return data
+
+
+_TEXT_MODE = "the file is open in text mode: open it in binary mode, as open(path, 'rb') does"
+
+
+def _position(file: Any) -> int:
+    """Where a file stands; 0 of a stream that does not know."""
+    try:
+        return int(file.tell())
+    except (AttributeError, OSError, ValueError, TypeError):
+        return 0

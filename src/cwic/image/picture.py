@@ -67,8 +67,6 @@ def as_picture(image: Any) -> Picture:
         InputError: any other kind of picture; the message says what to do. Also for a file that Pillow opened
             but cannot read to its end.
     """
-    if isinstance(image, np.ndarray):
-        return _from_array(image)
     if isinstance(image, Image.Image):
         return _from_pillow(image)
     if _is_tensor(image):
@@ -150,6 +148,8 @@ def _from_tensor(tensor: Any) -> Picture:
         raise InputError(f"tensor holds {tensor.dtype}: scale it to 0..255 and convert it to torch.uint8 first")
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] not in _MODES):
         advice = ": pictures are coded one by one" if len(shape) == 4 else ""
+        if len(shape) == 3 and shape[2] in _MODES:
+            advice = ": this one has its channels last, and tensor.permute(2, 0, 1) puts them first"
         raise InputError(
             f"tensor has shape {shape}: expected [3, H, W] (RGB), [H, W] or [1, H, W] (greyscale), or [4, H, W] or "
             f"[2, H, W] with alpha last{advice}"
