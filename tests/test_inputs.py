@@ -109,6 +109,7 @@ def test_a_path_has_metadata(pixels: np.ndarray, tmp_path: Path) -> None:
         (None, "expected a Pillow image, a uint8 array, or a picture file.*not NoneType"),
         ([[1, 2]], "not list"),
         ("no such file.png", "cannot read the file: No such file"),
+        ("\x89PNG\r\n\x1a\n\0", "a text is taken for a path"),
         (b"no picture", "not a picture"),
         (io.BytesIO(b"no picture"), "not a picture"),
         (io.StringIO("text"), "binary mode"),

@@ -28,7 +28,7 @@ from cwic.container.header import Header, tile_code_of
 from cwic.container.index import read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.container.salvage import salvage
-from cwic.container.source import Source, data_of
+from cwic.container.source import Source, check_path, data_of
 from cwic.entropy.lossless import OPAQUE, decode_plane, encode_plane
 from cwic.errors import FormatError, ModelError
 from cwic.image.fidelity import psnr
@@ -239,6 +239,7 @@ def _opened(image: Any) -> Any:
     if isinstance(image, memoryview) and image.ndim > 1:
         return np.asarray(image)
     if isinstance(image, str | PathLike):
+        check_path(image)
         return open_image(image)
     return open_image(data_of(image, _PICTURES)[:])
 

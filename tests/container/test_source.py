@@ -75,9 +75,11 @@ def test_a_stream_needs_no_more_than_read() -> None:
         (None, "expected the bytes of a .cwic file, its path, or the file opened in binary mode, not NoneType"),
         (3, "not int"),
         ([137, 67, 87], "not list"),
-        ("\x89CW\0\x01", "a text is taken for a path"),
+        ("\x89CW\0\x01", "a text is taken for a path, and this is none; give content as bytes"),
+        ("\ud800", "cannot read the file"),
         ("there is no such file", "cannot read the file: No such file or directory$"),
         (io.StringIO("text"), "binary mode"),
+        (io.BytesIO, "not type"),
         (_Stream(None), "gave NoneType, not bytes"),
     ],
 )

@@ -39,19 +39,27 @@ def data_of(source: Any, wanted: str = WANTED) -> Data:
             return view.tobytes()
     except (TypeError, ValueError, NotImplementedError, BufferError):
         pass  # no buffer, or one of objects
-    if callable(getattr(source, "read", None)):
+    if callable(getattr(source, "read", None)) and not isinstance(source, type):
         return _of_open_file(source)
     raise InputError(f"expected {wanted}, not {type(source).__name__}")
 
 
 def _of_path(path: str | os.PathLike[str]) -> bytes:
+    check_path(path)
     try:
         return Path(path).read_bytes()
     except OSError as error:
         hint = "; a text is taken for a path" if error.errno == ENAMETOOLONG else ""
         raise InputError(f"cannot read the file: {error.strerror or error}{hint}") from error
-    except (ValueError, TypeError) as error:  # zeros, which content has and no path; a path of bytes
-        raise InputError(f"cannot read the file: {error}; a text is taken for a path") from error
+    except ValueError as error:  # a letter that no file name has
+        raise InputError(f"cannot read the file: {error}") from error
+
+
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Raises `InputError` for what cannot be a path, as content in its place."""
+    text = os.fspath(path)
+    if not isinstance(text, str) or "\0" in text:
+        raise InputError("cannot read the file: a text is taken for a path, and this is none; give content as bytes")
 
 
 def _of_open_file(file: Any) -> bytes:
