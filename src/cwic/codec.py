@@ -83,7 +83,7 @@ def encode(
         tile: side of tiles in pixels, 128, 256, 512 ...; by default 1024 for pictures over 2 megapixels, and one tile
             for others. Memory grows with the tile, and bytes by a little as tiles get smaller.
         robust: instead of a side of tiles: tiles so small that damage to one of them leaves most of the picture, at
-            least five sixths from 0.1 megapixels on. Files grow by 1 to 7 %: docs/tiles.md.
+            least five sixths from 0.1 megapixels on. Files grow by 1 to 5 %: docs/tiles.md.
         jobs: tiles to work on at a time, in threads.
         device: where the networks run, `cpu` or `cuda`. It does not change what the file decodes to.
         limits: the largest picture to accept.
