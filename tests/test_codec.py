@@ -237,6 +237,21 @@ def test_a_damaged_tile_is_reported_and_the_others_recovered(tiled: bytes) -> No
         cwic.recover(tiled[:60])
 
 
+def test_of_a_robust_file_most_outlasts_damage(photograph: Image.Image) -> None:
+    image = photograph.crop((0, 0, 384, 256))
+    data = cwic.encode(image, robust=True)
+    assert cwic.read_info(data).tiles == (3, 2)
+    assert len(data) < 1.1 * len(cwic.encode(image))
+    damaged = bytearray(data)
+    damaged[len(data) // 2] ^= 1
+    found, lost = cwic.recover(damaged)
+    assert len(lost) == 1
+    same = (np.asarray(found) == np.asarray(cwic.decode(data))).all(axis=2)
+    assert same.mean() > 0.7
+    with pytest.raises(ValueError, match="leave one of robust and tile out"):
+        cwic.encode(image, robust=True, tile=128)
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_alpha_is_kept_without_loss(photograph: Image.Image, mode: str) -> None:
     image = photograph.crop((0, 0, 150, 100)).convert(mode)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import pickle
 import subprocess
 import sys
@@ -78,7 +79,16 @@ def test_bad_model_is_refused_and_leaves_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"tile": "128"}, {"jobs": 1.5}, {"strip": 1}, {"target_bytes": "1"}, {"exif": b"noise"}, {"xmp": 3}]
+    "option",
+    [
+        {"tile": "128"},
+        {"robust": 1},
+        {"jobs": 1.5},
+        {"strip": 1},
+        {"target_bytes": "1"},
+        {"exif": b"noise"},
+        {"xmp": 3},
+    ],
 )
 def test_bad_options_are_refused(option: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
@@ -129,6 +139,52 @@ def test_a_pickled_image_has_its_pixels(tmp_path: Path, loaded: bool) -> None:
         copy = pickle.loads(pickle.dumps(image))
     assert copy.tobytes() == PHOTO.tobytes()
     assert copy.resize((5, 4)).size == (5, 4)
+
+
+def test_copies_have_the_pixels() -> None:
+    for make in (Image.Image.copy, copy.copy, copy.deepcopy):
+        made = make(Image.open(BytesIO(_saved())))
+        assert made.tobytes() == PHOTO.tobytes()
+        made.verify()
+
+
+def test_verify_finds_damage_without_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cwic, "decode", lambda *_, **__: pytest.fail("decoded to verify"))
+    data = _saved()
+    path = tmp_path / "photo.cwic"
+    path.write_bytes(data)
+    for source in (path, BytesIO(data)):
+        image = Image.open(source)
+        image.verify()
+        with pytest.raises(RuntimeError, match="directly after open"):
+            image.verify()
+        with pytest.raises(ValueError, match="closed image"):
+            image.load()
+    damaged = bytearray(data)
+    damaged[-9] ^= 4
+    for wrong in (bytes(damaged), data[: len(data) // 2], data + b"x"):
+        with Image.open(BytesIO(wrong)) as image, pytest.raises(OSError, match=r"damaged|cut short|follow"):
+            image.verify()
+
+
+def test_a_closed_image_is_one_as_in_all_of_pillow(tmp_path: Path) -> None:
+    PHOTO.save(tmp_path / "photo.cwic")
+    PHOTO.save(tmp_path / "photo.png")
+    for name in ("photo.cwic", "photo.png"):
+        for early in (True, False):
+            image = Image.open(tmp_path / name)
+            if early:
+                image.load()
+            image.close()
+            with pytest.raises(ValueError, match="Operation on closed image"):
+                image.load()
+        with Image.open(tmp_path / name) as image:
+            image.load()
+        assert image.getpixel((0, 0)) == PHOTO.getpixel((0, 0))
+    with Image.open(tmp_path / "photo.cwic") as image:
+        pass
+    with pytest.raises(ValueError, match="closed image: its pixels were not read before"):
+        image.tobytes()
 
 
 def test_pillows_limit_is_that_of_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:

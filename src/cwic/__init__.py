@@ -1,9 +1,10 @@
 """cwic, the cross-window image codec: learned compression whose files decode alike on every machine.
 
     import cwic
-    data = cwic.encode(image, quality=50)      # a Pillow image or a uint8 array -> bytes
-    image = cwic.decode(data)                  # bytes -> a Pillow image
-    print(cwic.read_info("photo.cwic"))        # no network is loaded for this
+    data = cwic.encode("photo.png", quality=50)    # a path, an open file, a Pillow image or a uint8 array -> bytes
+    image = cwic.decode(data)                      # bytes, a path or an open file -> a Pillow image
+    print(cwic.read_info("photo.cwic"))            # no network is loaded for this
+    print(cwic.list_models())                      # what `model` can be
 
 Importing the package loads neither torch nor numpy: each name is fetched when it is first used.
 """
@@ -11,6 +12,7 @@ Importing the package loads neither torch nor numpy: each name is fetched when i
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from cwic.errors import (
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from cwic.codec import Recovered, decode, encode, recover
     from cwic.container.limits import Limits
     from cwic.image.metadata import Metadata
-    from cwic.info import Info, read_info
+    from cwic.info import Info, list_models, read_info
     from cwic.models.catalog import open_model
 
 __version__ = "0.1.0"
@@ -41,6 +43,7 @@ _HOMES = {
     "Metadata": "cwic.image.metadata",
     "read_info": "cwic.info",
     "Info": "cwic.info",
+    "list_models": "cwic.info",
     "open_model": "cwic.models.catalog",
 }
 
@@ -59,6 +62,7 @@ __all__ = [
     "__version__",
     "decode",
     "encode",
+    "list_models",
     "open_model",
     "read_info",
     "recover",
@@ -69,3 +73,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'cwic' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """What the package offers, fetched or not, and the modules of it that are loaded."""
+    here = (name for name, value in globals().items() if name.startswith("__") or isinstance(value, ModuleType))
+    return sorted({*__all__, *here})

@@ -1,6 +1,6 @@
 """The map: a picture to a file and back, one stage a line.
 
-    as_picture        image/       a Pillow image or an array to 8-bit pixels and alpha
+    as_picture        image/       a Pillow image, an array or a tensor to 8-bit pixels and alpha
     TileEncoder       tiling/      for each tile, with the pixels around it:
       analyse         networks/      pixels to y, by the float networks
       compress        models/        y and z to y_hat: rounded, and coded as the integer prior says
@@ -15,42 +15,49 @@ Decoding is the same list read upwards: read_index, then TileDecoder with decomp
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from numbers import Real
+from operator import index as whole
+from os import PathLike, fspath
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from cwic.container.chunks import ALPHA, Chunk, write_container
 from cwic.container.header import Header, tile_code_of
-from cwic.container.index import Data, read_index
+from cwic.container.index import read_index
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.container.salvage import salvage
+from cwic.container.source import Source, check_path, data_of
 from cwic.entropy.lossless import OPAQUE, decode_plane, encode_plane
 from cwic.errors import FormatError, ModelError
 from cwic.image.fidelity import psnr
+from cwic.image.files import open_image
 from cwic.image.metadata import Metadata, metadata_of, upright
-from cwic.image.picture import Picture, as_picture, to_pillow
+from cwic.image.picture import Picture, as_picture, is_array, to_pillow
 from cwic.models import catalog
 from cwic.targets import Target, reach
 from cwic.tiling.decode import TileDecoder
 from cwic.tiling.encode import TileEncoder
-from cwic.tiling.grid import Tiles, crop_box, default_tile_code
+from cwic.tiling.grid import Tiles, crop_box, default_tile_code, robust_tile_code
 from cwic.tiling.placement import placed_tiles
 
 DEFAULT_QUALITY = 50.0
+_PICTURES = "a Pillow image, a uint8 array, or a picture file: its path, its bytes, or opened in binary mode"
 
 
 def encode(
-    image: Image.Image | np.ndarray,
+    image: Image.Image | np.ndarray | str | PathLike[str] | IO[bytes] | bytes | Any,
     *,
     quality: float | None = None,
     target_bytes: float | None = None,
     target_bpp: float | None = None,
     target_psnr: float | None = None,
-    model: str = catalog.DEFAULT,
+    model: str | PathLike[str] = catalog.DEFAULT,
     metadata: Metadata | None = None,
     strip: bool = False,
     tile: int | None = None,
+    robust: bool = False,
     jobs: int = 1,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
@@ -58,9 +65,11 @@ def encode(
     """The picture as the bytes of a `.cwic` file.
 
     Args:
-        image: a Pillow image of mode RGB, RGBA, L, LA, P, PA or 1, or a uint8 array `[H, W, 3]` or `[H, W]`, or with
-            alpha as a last channel. Alpha is kept without loss. An array may be a memory map larger than memory: it
-            is read tile by tile.
+        image: a Pillow image of mode RGB, RGBA, L, LA, P, PA or 1; or a uint8 array `[H, W, 3]`, `[H, W]` or
+            `[H, W, 1]`, or with alpha as a last channel, of numpy or of what numpy takes for one, with any strides; or
+            a uint8 tensor of torch, channels first, `[3, H, W]`; or the path of a picture file of a format that Pillow
+            reads, such a file opened in binary mode, or its bytes. Alpha is kept without loss. An array may be a memory
+            map larger than memory: it is read tile by tile.
         quality: 0 (smallest) to 100 (best), in steps of 0.1, 50 by default; the rate-distortion trade-off `lmbda` of
             the loss `lmbda * 255**2 * MSE + bpp` is `0.0009 * 200**(quality / 100)`. A model of one rate takes
             neither quality nor target.
@@ -73,22 +82,29 @@ def encode(
         strip: write no metadata, and turn the picture upright if its EXIF says how, since nothing will say so later.
         tile: side of tiles in pixels, 128, 256, 512 ...; by default 1024 for pictures over 2 megapixels, and one tile
             for others. Memory grows with the tile, and bytes by a little as tiles get smaller.
+        robust: instead of a side of tiles: tiles so small that damage to one of them leaves most of the picture, at
+            least five sixths from 0.1 megapixels on. Files grow by 1 to 5 %: docs/tiles.md.
         jobs: tiles to work on at a time, in threads.
         device: where the networks run, `cpu` or `cuda`. It does not change what the file decodes to.
         limits: the largest picture to accept.
 
     Raises:
         ValueError: an argument is out of range, more than one of quality and targets are given, or one of them to a
-            model of one rate.
-        InputError: a kind of picture that cwic does not code; the message says what to do.
+            model of one rate, or `tile` beside `robust`.
+        InputError: a kind of picture that cwic does not code, or a file that cannot be read; the message says what
+            to do.
         LimitError: the picture is larger than `limits`.
         ModelError: an unknown model, or its weights are missing or malformed.
         TargetError: no quality reaches the target; the message gives the range.
     """
+    if robust and tile is not None:
+        raise ValueError("robust chooses the side of the tiles: leave one of robust and tile out")
+    image, model = _opened(image), fspath(model)
     picture = as_picture(upright(image) if strip else image)
     target = Target.of(picture.width * picture.height, quality, target_bytes, target_bpp, target_psnr)
     level = level_of(model, quality, target)
-    tile_code = default_tile_code(picture.width, picture.height) if tile is None else tile_code_of(tile)
+    choose = robust_tile_code if robust else default_tile_code
+    tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(whole(tile))
     header = Header(catalog.id_of(model), picture.width, picture.height, picture.full_mode, level, tile_code)
     header.check(limits)
     chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
@@ -106,10 +122,10 @@ def encode(
 
 
 def decode(
-    data: Data,
+    data: Source,
     *,
     crop: tuple[int, int, int, int] | None = None,
-    model: str | None = None,
+    model: str | PathLike[str] | None = None,
     jobs: int = 1,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
@@ -117,7 +133,8 @@ def decode(
     """The picture in the bytes of a `.cwic` file, as a Pillow image with its metadata in `info`.
 
     Args:
-        data: the file; it may be a memory map.
+        data: the file: its bytes (any object with a buffer; a memory map is read only where needed), its path, or the
+            file opened in binary mode, read from where it stands to its end.
         crop: left, top, width and height of a part to decode alone. Only the tiles that it needs are read and verified.
         model: needed where the file's model is neither in the package nor in a folder that the environment variable
             CWIC_MODELS lists: the path of its weight file.
@@ -127,15 +144,15 @@ def decode(
 
     Raises:
         ValueError: `jobs` is not positive.
-        InputError: `crop` is not inside the picture.
+        InputError: `crop` is not inside the picture, or `data` is something else or cannot be read.
         FormatError: not a cwic file, a damaged one, or one that needs a newer version.
         LimitError: the file asks for more than `limits`; raised before memory is taken.
         ModelError: the model that the file was written with is not here, or is not `model`.
     """
-    index = read_index(data, limits)
+    index = read_index(data_of(data), limits)
     area = crop_box(index.header.width, index.header.height, crop)
     index.verify(Tiles.of(index.header).meeting(area))
-    network = catalog.open_model(model_of(index.header, model), device)
+    network = catalog.open_model(model_of(index.header, None if model is None else fspath(model)), device)
     picture = TileDecoder(network, index.header, index.tile).decode(area, jobs)
     side = {chunk.type: chunk.payload for chunk in index.chunks(tiles=False)}
     if ALPHA in side:
@@ -157,9 +174,9 @@ class Recovered(NamedTuple):
 
 
 def recover(
-    data: Data,
+    data: Source,
     *,
-    model: str | None = None,
+    model: str | PathLike[str] | None = None,
     jobs: int = 1,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
@@ -171,12 +188,12 @@ def recover(
 
     Raises:
         FormatError: nothing of the file is intact, or it needs a newer version.
-        LimitError, ModelError: as `decode`.
+        InputError, LimitError, ModelError: as `decode`.
     """
-    found = salvage(data, limits)
+    found = salvage(data_of(data), limits)
     header, lost = found.header, list(found.lost)
     area = crop_box(header.width, header.height, None)
-    network = catalog.open_model(model_of(header, model), device)
+    network = catalog.open_model(model_of(header, None if model is None else fspath(model)), device)
     decoder = TileDecoder(network, header, placed_tiles(network, found), tolerant=True)
     picture = decoder.decode(area, jobs)
     side = {chunk.type: chunk.payload for chunk in found.chunks}
@@ -192,7 +209,9 @@ def level_of(model: str, quality: float | None = None, target: Target | None = N
         if quality is not None or target is not None:
             raise ValueError(f"{model} has one rate: leave quality and target out")
         return 0
-    quality = DEFAULT_QUALITY if quality is None else quality
+    if not isinstance(quality, Real | None):
+        raise TypeError(f"quality must be a number between 0 and 100, not {quality!r}")
+    quality = DEFAULT_QUALITY if quality is None else float(quality)  # of numpy's small integers, tenths have no room
     if not 0 <= quality <= 100:
         raise ValueError(f"quality must be between 0 and 100, not {quality}")
     return round(quality * 10)
@@ -211,6 +230,18 @@ def model_of(header: Header, given: str | None) -> str:
             f"the file was written with model {wanted.hex()}, not with {name} ({catalog.id_of(name).hex()})"
         )
     return name
+
+
+def _opened(image: Any) -> Any:
+    """A picture file as a Pillow image; what is a picture already stays as it is."""
+    if isinstance(image, Image.Image) or is_array(image):
+        return image
+    if isinstance(image, memoryview) and image.ndim > 1:
+        return np.asarray(image)
+    if isinstance(image, str | PathLike):
+        check_path(image)
+        return open_image(image)
+    return open_image(data_of(image, _PICTURES)[:])
 
 
 def _side_chunks(picture: Picture, metadata: Metadata, limits: Limits) -> list[Chunk]:

@@ -1,12 +1,11 @@
-"""What a file says of itself, not decoded: without numpy, so that `cwic info` answers at once."""
+"""What a file says of itself, not decoded, and what models there are: no numpy, so that both are told at once."""
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
 from cwic.container import CHUNK_NAMES, DEFAULT_LIMITS, Limits, read_container
-from cwic.image.files import read_bytes
+from cwic.container.source import Source, data_of
 
 
 class ChunkInfo(NamedTuple):
@@ -48,17 +47,30 @@ class Info(NamedTuple):
     chunks: list[ChunkInfo]
 
 
-def read_info(source: bytes | str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> Info:
-    """Summarise a file, given its bytes or its path. Every checksum of the container is verified.
+def list_models() -> list[str]:
+    """The names of the models at hand, as `encode` takes them: those of the package, then those of the folders that the
+    environment variable CWIC_MODELS lists."""
+    from cwic.models.catalog import names
+
+    return names()
+
+
+def read_info(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Info:
+    """Summarise a file. Every checksum of the container is verified.
+
+    Args:
+        source: the bytes of the file (any object with a buffer, also a memory map), its path, or the file opened in
+            binary mode, read from where it stands.
+        limits: the largest picture to accept.
 
     Raises:
-        InputError: the path cannot be read.
+        InputError: anything else, or what cannot be read.
         FormatError: not a cwic file, damaged, or for a newer cwic.
         LimitError: the file asks for more than `limits`.
     """
     from cwic.models.catalog import name_of
 
-    data = source if isinstance(source, bytes) else read_bytes(source)
+    data = data_of(source)
     header, chunks = read_container(data, limits)
     return Info(
         format_version=header.version,

@@ -7,11 +7,11 @@
     Image.open("photo.cwic").show()
 
 Opening reads header and metadata only, so that Pillow's own limit on pixels is checked before any work is done;
-pixels come with `load`, and the networks with them. As everywhere in Pillow, a file that cannot be read or written
-is an OSError, and a wrong option a ValueError.
+pixels come with `load`, and the networks with them; `verify` checks all checksums, without a network. As everywhere
+in Pillow, a file that cannot be read or written is an OSError, and a wrong option a ValueError.
 
-`save` takes `quality` or one of `target_bytes`, `target_bpp` and `target_psnr`; `model`, `tile` and `jobs`; and
-`exif`, `icc_profile` and `xmp`, which are those of the image unless given, and absent if given empty or None; or
+`save` takes `quality` or one of `target_bytes`, `target_bpp` and `target_psnr`; `model`; `tile` or `robust`; `jobs`;
+and `exif`, `icc_profile` and `xmp`, which are those of the image unless given, and absent if given empty or None; or
 `strip=True` to leave all three out. `cwic.encode` describes them. As with every format, Pillow opens the file before
 the encoder begins: only the `cwic` command replaces a file in one step.
 
@@ -22,13 +22,14 @@ time that 12 megapixels take to decode. Entropy decoding is 26 %, blocks and att
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Real
+from numbers import Integral, Real
 from typing import IO
 
 from PIL import Image, ImageFile
 
 import cwic
 from cwic.container.header import MAGIC
+from cwic.container.index import read_container
 from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from cwic.container.start import read_start
 from cwic.errors import CwicError, TargetError
@@ -36,7 +37,7 @@ from cwic.image.metadata import Metadata, make_metadata, metadata_of
 
 FORMAT = "CWIC"
 _NUMBERS = ("quality", "target_bytes", "target_bpp", "target_psnr")
-_OPTIONS = (*_NUMBERS, "model", "tile", "jobs", "strip")
+_OPTIONS = (*_NUMBERS, "model", "tile", "robust", "jobs", "strip")
 _METADATA = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
 
 
@@ -49,9 +50,8 @@ class CwicImageFile(ImageFile.ImageFile):
     """Whether the pixels are still to be decoded: never in a copy, be it pickled."""
 
     def _open(self) -> None:
-        assert self.fp is not None
         try:
-            header, chunks = read_start(self.fp, replace(DEFAULT_LIMITS, max_pixels=NO_LIMITS.max_pixels))
+            header, chunks = read_start(self._file(), replace(DEFAULT_LIMITS, max_pixels=NO_LIMITS.max_pixels))
         except CwicError as error:
             raise OSError(str(error)) from error
         self._size = header.width, header.height
@@ -61,20 +61,43 @@ class CwicImageFile(ImageFile.ImageFile):
         self._coded = True
 
     def load(self) -> Image.core.PixelAccess | None:
-        """Decode the pixels, on first use."""
+        """Decode the pixels, on first use. Raises `ValueError` where the image was closed before."""
         if self._coded:
-            assert self.fp is not None
-            self.fp.seek(0)
+            file = self._file()
+            file.seek(0)
             try:
-                picture = cwic.decode(self.fp.read(), limits=_limits())
+                picture = cwic.decode(file.read(), limits=_limits())
             except CwicError as error:
                 raise OSError(str(error)) from error
             if self._exclusive_fp:
-                self.fp.close()
+                file.close()
             self.fp = None
             self.im = picture.im
             self._coded = False
         return super().load()
+
+    def verify(self) -> None:
+        """Check every checksum of the file, without decoding it, and close it, as Pillow's `verify` does.
+
+        Of an image whose pixels are here nothing is left to check. Raises `OSError` for a damaged file, and
+        `RuntimeError` where the image was closed or verified before.
+        """
+        if not self._coded:
+            return
+        if self.fp is None:
+            raise RuntimeError("verify must be called directly after open")
+        try:
+            self.fp.seek(0)
+            read_container(self.fp.read(), _limits())
+        except CwicError as error:
+            raise OSError(str(error)) from error
+        finally:
+            super().verify()
+
+    def _file(self) -> IO[bytes]:
+        if self.fp is None:
+            raise ValueError("Operation on closed image: its pixels were not read before")
+        return self.fp
 
 
 def register() -> None:
@@ -103,8 +126,8 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
             raise ValueError(f"{name} must be a number, not {value!r}")
     if not 0 <= options.get("quality", 0) <= 100:
         raise ValueError(f"quality must be from 0 to 100, not {options['quality']!r}")
-    for name, type in (("model", str), ("tile", int), ("jobs", int), ("strip", bool)):
-        if name in options and not isinstance(options[name], type):
+    for name, type in (("model", str), ("tile", int), ("robust", bool), ("jobs", int), ("strip", bool)):
+        if name in options and not isinstance(options[name], Integral if type is int else type):
             raise ValueError(f"{name} must be of type {type.__name__}, not {options[name]!r}")
     try:
         file.write(cwic.encode(image, metadata=_metadata(image), limits=_limits(), **options))

@@ -151,9 +151,10 @@ def test_options_reach_the_codec(run_cwic: Run, photo: Path, monkeypatch: pytest
     seen: dict[str, Any] = {}
     plain = cwic.encode
     monkeypatch.setattr(cwic, "encode", lambda image, **options: seen.update(options) or plain(image))
-    options = ("--target-bpp", 1.5, "--tile", 256, "-j", 3, "--strip", "--device", "cuda")
+    options = ("--target-bpp", 1.5, "--tile", 256, "--robust", "-j", 3, "--strip", "--device", "cuda")
     assert run_cwic("encode", photo, *options).code == 0
     assert (seen["target_bpp"], seen["tile"], seen["jobs"], seen["strip"]) == (1.5, 256, 3, True)
+    assert seen["robust"] is True
     assert (seen["quality"], seen["device"]) == (None, "cuda")
     assert seen["limits"] == DEFAULT_LIMITS
 

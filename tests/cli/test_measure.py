@@ -59,7 +59,7 @@ def test_json(run_cwic: Run, folder: Path, tmp_path: Path) -> None:
     record = json.loads(answer.out)
     assert record["codec"] == "cwic-s"
     assert record["psnr-rgb"] is None  # this codec loses nothing, and JSON has no infinity
-    assert record["ms-ssim-rgb"] == pytest.approx(1, abs=1e-6)
+    assert record["ms-ssim-rgb"] is None  # one of the pictures is too small for it
 
 
 def test_a_bad_picture_is_named_and_does_not_stop_the_others(run_cwic: Run, folder: Path, tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_it_needs_no_extra(run_cwic: Run, folder: Path, tmp_path: Path, monkeypa
     for package in ("torch", "pytorch_msssim", "matplotlib", "imagecodecs", "bjontegaard"):
         monkeypatch.setitem(sys.modules, package, None)
     assert run_cwic("eval", folder, "-q", "50", "-o", tmp_path).code == 0
-    assert json.loads((tmp_path / "cwic-s.json").read_text())["results"]["ms-ssim-rgb"] == pytest.approx([1])
+    assert "\tinf\t1.000000\t" in (tmp_path / "cwic-s.tsv").read_text()
 
 
 def test_an_engine_that_is_not_there_ends_it_before_it_begins(

@@ -32,7 +32,10 @@ def test_curves_are_sorted_by_psnr(summary_file: Write, key: str) -> None:
         ({"bpp": BPP}, "has no psnr-rgb"),
         ({"bpp": BPP[:3], "psnr": PSNR[:3]}, "3 points"),
         ({"bpp": BPP, "psnr": [*PSNR[:4], 35.0]}, "of its own"),
-        ({"bpp": BPP, "psnr": [*PSNR[:4], None]}, "of its own"),
+        (
+            {"bpp": BPP, "psnr": [*PSNR[:4], None]},
+            "1 of 5 points have no finite psnr-rgb, as where a picture came back exact",
+        ),
         ({"bpp": [0, *BPP[1:]], "psnr": PSNR}, "positive bpp"),
         ({"bpp": [None, *BPP[1:]], "psnr": PSNR}, "positive bpp"),
     ],
@@ -78,10 +81,58 @@ def test_curves_apart() -> None:
     assert found[3:] == (None, None, None)
 
 
-def test_a_curve_that_wastes_bits_has_a_bd_rate() -> None:
-    found = bd(CURVE, CURVE._replace(bpp=CURVE.bpp[[0, 1, 3, 2, 4]]))
-    assert abs(found.rate_percent) < 50
+STEPS = np.arange(13)
+FINE = Curve(np.array(0.1 * 1.25**STEPS), np.array(26.0 + STEPS))
+"""13 points, a decibel and a quarter more bits apart."""
+
+
+def test_a_curve_that_wastes_few_bits_has_a_bd_rate() -> None:
+    wasteful = FINE.bpp.copy()
+    wasteful[6] = 1.001 * wasteful[7]
+    found = bd(FINE, FINE._replace(bpp=wasteful))
+    assert 0 < found.rate_percent < 3
     assert found.gain_db is None
+
+
+def _moved(bpp: dict[int, float] | None = None, quality: dict[int, float] | None = None) -> Curve:
+    """The coarse half of `FINE` with some points moved, by rising quality."""
+    rates, qualities = FINE.bpp[::4].copy(), FINE.quality[::4].copy()
+    for k, factor in (bpp or {}).items():
+        rates[k] *= factor
+    for k, decibel in (quality or {}).items():
+        qualities[k] += decibel
+    order = np.argsort(qualities)
+    return Curve(rates[order], qualities[order])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        _moved(quality={2: -5}),  # worse with more bits
+        _moved(quality={1: 3.99}, bpp={1: 2.3}),  # two points close together
+        _moved(quality={2: -3.995}),
+        _moved(bpp={1: 3}),
+    ],
+)
+def test_what_depends_on_how_points_are_joined_is_no_figure(odd: Curve) -> None:
+    for curves in ((FINE, odd), (odd, FINE)):
+        with pytest.raises(InputError, match=r"no BD-rate, .* % by Akima, .* % by PCHIP, .* % by straight lines"):
+            bd(*curves)
+
+
+def test_where_akima_shoots_over_a_step_there_is_no_gain() -> None:
+    """2 dB for a thousandth of the bits: by Akima that curve would be 13 dB worse, being better everywhere."""
+    coarse = Curve(FINE.bpp[::2], FINE.quality[::2])
+    rates = coarse.bpp.copy()
+    rates[2:] *= 1.001 * rates[1] / rates[2]
+    found = bd(coarse, coarse._replace(bpp=rates))
+    assert found.rate_percent == pytest.approx(-28, abs=0.5)
+    assert found.gain_db is None
+
+
+def test_figures_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(InputError, match="no BD-rate"):
+        bd(FINE._replace(bpp=FINE.bpp * 1e-300), FINE._replace(bpp=FINE.bpp * 1e100))
 
 
 def test_other_pictures_do_not_compare() -> None:

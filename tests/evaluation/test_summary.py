@@ -24,18 +24,28 @@ def _row(quality: float, image: str, **values: Any) -> Row:
 
 
 def test_means_are_over_pictures_with_equal_weight() -> None:
-    small = _row(5, "b", bpp=3.0, psnr_rgb_db=40.0, ms_ssim_rgb=math.nan, width=1)
-    found = means([_row(25, "a"), _row(5, "a"), small])
+    small = _row(5, "b", bpp=3.0, psnr_rgb_db=40.0, ms_ssim_rgb=0.7, width=1)
+    found = means([_row(25, "a"), _row(5, "a"), small, small._replace(quality=25)])
     assert [point.quality for point in found] == [5, 25]
-    assert found[0][1:4] == pytest.approx((2.0, 35.0, 0.9))
+    assert found[0][1:4] == pytest.approx((2.0, 35.0, 0.8))
     assert found[0].ssimulacra2 is None
-    assert found[0][5:] == pytest.approx((0.1, 0.2))
+    assert found[0][5:] == pytest.approx((0.1, 0.2, 0))
+
+
+def test_no_mean_leaves_a_picture_out() -> None:
+    small = _row(5, "b", ms_ssim_rgb=math.nan, psnr_rgb_db=math.inf)
+    (point,) = means([_row(5, "a"), small, _row(5, "c")])
+    assert math.isnan(point.ms_ssim_rgb)
+    assert (point.psnr_rgb_db, point.exact) == (math.inf, 1)
+    for rows in ([_row(5, "a"), _row(25, "b")], [_row(5, "a"), _row(5, "a")], [_row(5, "a"), _row(25, "a"), small]):
+        with pytest.raises(InputError, match="same pictures"):
+            means(rows)
 
 
 def test_mean_of_the_perceptual_measure() -> None:
-    values = (80.0, 60.0, math.nan)
-    rows = [_row(5, image, ssimulacra2=value) for image, value in zip("abc", values, strict=True)]
+    rows = [_row(5, image, ssimulacra2=value) for image, value in (("a", 80.0), ("b", 60.0))]
     assert means(rows)[0].ssimulacra2 == pytest.approx(70)
+    assert math.isnan(means([*rows, _row(5, "c", ssimulacra2=math.nan)])[0].ssimulacra2 or 0)
     assert list(means(rows)[0].results())[3] == "ssimulacra2"
 
 
@@ -44,7 +54,7 @@ def test_summary(fake: Any) -> None:
     assert json.loads(to_summary(fake, means(rows), {"images": 1})) == {
         "name": "fake",
         "description": "no codec",
-        "meta": {"images": 1, "quality": [5, 25]},
+        "meta": {"images": 1, "exact": [0, 1], "quality": [5, 25]},
         "results": {
             "bpp": [1, 1],
             "psnr-rgb": [30, None],

@@ -124,12 +124,67 @@ def test_truncated_file_is_refused() -> None:
         (np.zeros((2, 2, 3), np.float32), "float32"),
         (np.zeros((2, 2), np.uint16), "uint16"),
         (np.zeros((2, 2, 5), np.uint8), r"\[2, 2, 5\]"),
-        (np.zeros((2, 2, 1), np.uint8), r"\[2, 2, 1\]"),
+        (np.zeros((3, 7, 6), np.uint8), r"channels first, and np\.moveaxis\(pixels, 0, -1\) puts them last"),
+        (np.zeros((1, 3, 7, 3), np.uint8), "one by one"),
+        (np.zeros((2, 2), bool), "holds bool: multiply it by 255"),
+        (np.zeros((2, 2), np.int64), "holds int64: scale it to 0..255 and convert it to uint8"),
         (np.zeros((2,), np.uint8), r"\[2\]"),
         (np.zeros((0, 2, 3), np.uint8), "no pixels"),
-        ("photo.png", "not str"),
+        ("photo.png", "expected a Pillow image or a uint8 array, not str"),
+        (None, "not NoneType"),
+        ([[0, 1], [2, 3]], "not list"),
     ],
 )
 def test_other_arrays_are_refused(pixels: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        as_picture(pixels)  # type: ignore[arg-type]
+        as_picture(pixels)
+
+
+@pytest.mark.parametrize("channels", [0, 1, 2, 3, 4])
+def test_arrays_of_any_strides(channels: int) -> None:
+    shape = (9, 7, channels) if channels else (9, 7)
+    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    wide = np.zeros((18, 21, *shape[2:]), np.uint8)
+    wide[::2, ::3] = pixels
+    plain = as_picture(pixels)
+    assert plain.pixels.shape == ((9, 7, 3) if channels > 2 else (9, 7))
+    for given in (
+        wide[::2, ::3],
+        np.ascontiguousarray(pixels[::-1, ::-1])[::-1, ::-1],
+        np.asfortranarray(pixels),
+        np.ma.masked_array(pixels),
+    ):
+        picture = as_picture(given)
+        assert picture.full_mode == plain.full_mode
+        np.testing.assert_array_equal(picture.pixels, plain.pixels)
+        if plain.alpha is not None:
+            np.testing.assert_array_equal(picture.alpha, plain.alpha)
+
+
+class _OfAnotherPackage:
+    def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
+        return RGB
+
+
+def test_what_numpy_takes_for_an_array_is_one() -> None:
+    np.testing.assert_array_equal(as_picture(_OfAnotherPackage()).pixels, RGB)
+
+
+def test_tensors_have_their_channels_first() -> None:
+    torch = pytest.importorskip("torch")
+    for given in (torch.from_numpy(RGB).permute(2, 0, 1), torch.from_numpy(RGB.transpose(2, 0, 1).copy())):
+        np.testing.assert_array_equal(as_picture(given).pixels, RGB)
+    assert as_picture(torch.zeros(4, 5, 6, dtype=torch.uint8)).full_mode == "RGBA"
+    assert as_picture(torch.zeros(1, 5, 6, dtype=torch.uint8)).pixels.shape == (5, 6)
+    assert as_picture(torch.nn.Parameter(torch.zeros(5, 6, dtype=torch.uint8), requires_grad=False)).mode == "L"
+    for wrong, message in (
+        (torch.zeros(3, 5, 6), "holds torch.float32: scale it to 0..255 and convert it to torch.uint8"),
+        (
+            torch.zeros(5, 6, 3, dtype=torch.uint8),
+            r"shape \[5, 6, 3\]: expected \[3, H, W\].*tensor\.permute\(2, 0, 1\) puts",
+        ),
+        (torch.zeros(1, 3, 5, 6, dtype=torch.uint8), "one by one"),
+        (torch.zeros(3, 5, 6, dtype=torch.uint8, device="meta"), "no samples to read"),
+    ):
+        with pytest.raises(InputError, match=message):
+            as_picture(wrong)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from cwic.container import Header
 from cwic.errors import InputError
 from cwic.models.base import Halo
-from cwic.tiling.grid import Box, Tiles, crop_box, default_tile_code
+from cwic.tiling.grid import Box, Tiles, crop_box, default_tile_code, robust_tile_code
 
 HALOS = st.builds(Halo, st.integers(0, 20), st.sampled_from([1, 4, 8]))
 
@@ -75,3 +75,16 @@ def test_crop() -> None:
 def test_large_pictures_are_tiled() -> None:
     assert default_tile_code(2048, 1024) == 0
     assert default_tile_code(2049, 1024) == 4
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "code"),
+    [(1, 1, 1), (300, 200, 1), (768, 511, 1), (768, 512, 2), (1536, 1023, 2), (1536, 1024, 3), (4000, 3000, 4)],
+)
+def test_robust_tiles_are_large_and_at_least_six(width: int, height: int, code: int) -> None:
+    assert robust_tile_code(width, height) == code
+    assert len(Tiles(width, height, 64 << code)) >= min(6, width * height // 128**2)
+
+
+def test_robust_tiles_are_never_larger_than_the_usual_ones() -> None:
+    assert robust_tile_code(1 << 18, 1 << 18) == default_tile_code(1 << 18, 1 << 18)

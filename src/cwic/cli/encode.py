@@ -80,6 +80,7 @@ def encode(
     tile: Annotated[
         int | None, typer.Option("--tile", help="Side of tiles: 128, 256, 512 ...", callback=_tile_side)
     ] = None,
+    robust: Annotated[bool, typer.Option("--robust", help="Tiles so small that damage leaves most of it.")] = False,
     jobs: batch.Jobs = 1,
     device: batch.OnDevice = batch.Device.cpu,
     no_limits: batch.NoLimits = False,
@@ -115,6 +116,7 @@ def encode(
                 metadata=metadata,
                 strip=strip,
                 tile=tile,
+                robust=robust,
                 jobs=jobs,
                 device=device.value,
                 limits=limits,

@@ -17,6 +17,11 @@ from cwic.evaluation.summary import METRICS, points, read_summary
 from cwic.extras import require
 
 MIN_POINTS = 4
+PCHIP_AGREES, LINES_AGREE = 0.01, 0.03
+"""How far the rates may lie from Akima's when PCHIP or straight lines join the points, as shares of the rate. Of all
+pairs of curves in results/ none is beyond a third of the first or a half of the second."""
+PCHIP_AGREES_DB, LINES_AGREE_DB = 0.05, 0.15
+"""The same of BD-PSNR."""
 
 
 class Curve(NamedTuple):
@@ -42,7 +47,7 @@ class Bd(NamedTuple):
         low_db, high_db: the qualities that both curves cover, or the part of them that was asked for.
         gain_db: quality beside the reference's at equal rate, positive where better; the mean over `low_bpp` to
             `high_bpp` of the logarithm of the rate. None where the curves share no rate, or one of them gets worse with
-            more bits.
+            more bits, or where it would depend on how the points are joined.
         low_bpp, high_bpp: the rates that both curves cover.
     """
 
@@ -63,6 +68,12 @@ def read_curve(path: str | os.PathLike[str], metric: str = "psnr") -> Curve:
     bpp, quality = points(summary, metric)
     order = np.argsort(quality)
     bpp, quality = bpp[order], quality[order]
+    if missing := int(np.count_nonzero(~np.isfinite(quality))):
+        name = METRICS[metric][0]
+        raise InputError(
+            f"{missing} of {len(bpp)} points have no finite {name}, as where a picture came back exact or is too small "
+            f"for it: every point needs a {name} of its own"
+        )
     # Comparisons written so that NaN, which null becomes, is refused too.
     if not (np.isfinite(quality).all() and np.all((bpp > 0) & (bpp < np.inf)) and np.all(np.diff(quality) > 0)):
         raise InputError(f"every point needs a positive bpp and a {METRICS[metric][0]} of its own")
@@ -81,8 +92,9 @@ def bd(reference: Curve, test: Curve, over: tuple[float, float] | None = None) -
         test: what to compare.
         over: qualities in dB to take the BD-rate over; all that both curves cover where None.
 
-    Raises InputError: the curves share no quality, do not both cover `over`, are known to be over
-        different pictures, or bjontegaard is not installed.
+    Raises InputError: the curves share no quality, do not both cover `over`, or are known to be over different
+        pictures; the figure would depend on how their points are joined, as where quality falls with more bits, or
+        points lie close together; or bjontegaard is not installed.
     """
     if reference.pictures and test.pictures and reference.pictures != test.pictures:
         raise InputError("it was measured over other pictures than the reference")
@@ -96,17 +108,55 @@ def bd(reference: Curve, test: Curve, over: tuple[float, float] | None = None) -
     package = require("bjontegaard", "eval")
     curves = (reference.bpp, reference.quality, test.bpp, test.quality)
     # No overlap is too small for the package's taste: the answer states it.
-    options = {"method": "akima", "require_matching_points": False, "min_overlap": 0}
-    percent, of_reference, of_test = package.bd_rate(*curves, **options, interpolators=True)
-    if over is not None:
-        low, high = over
-        decades = (of_test.integrate(low, high) - of_reference.integrate(low, high)) / (high - low)
-        percent = 100 * (10**decades - 1)
+    options = {"require_matching_points": False, "min_overlap": 0}
+    rates = {}
+    with np.errstate(over="ignore"):
+        for method in ("akima", "pchip"):
+            found, of_reference, of_test = package.bd_rate(*curves, method=method, **options, interpolators=True)
+            if over is not None:
+                found = _percent((of_test.integrate(*over) - of_reference.integrate(*over)) / (over[1] - over[0]))
+            rates[method] = float(found)
+        low, high = over or (low, high)
+        lines = [_mean_of_lines(curve.quality, np.log10(curve.bpp), low, high) for curve in (reference, test)]
+        rates["lines"] = _percent(lines[1] - lines[0])
+    percent = _agreed(rates)
+
     rising = all(np.all(np.diff(curve.bpp) > 0) for curve in (reference, test))
     if low_bpp >= high_bpp or not rising:
-        return Bd(float(percent), low, high, None, None, None)
-    gain = package.bd_psnr(*curves, **options)
-    return Bd(float(percent), low, high, float(gain), low_bpp, high_bpp)
+        return Bd(percent, low, high, None, None, None)
+    gain, smooth = (float(package.bd_psnr(*curves, method=method, **options)) for method in ("akima", "pchip"))
+    decades_shared = float(np.log10(low_bpp)), float(np.log10(high_bpp))
+    straight = _mean_of_lines(np.log10(test.bpp), test.quality, *decades_shared)
+    straight -= _mean_of_lines(np.log10(reference.bpp), reference.quality, *decades_shared)
+    if not (abs(gain - smooth) <= PCHIP_AGREES_DB and abs(gain - straight) <= LINES_AGREE_DB):
+        return Bd(percent, low, high, None, None, None)
+    return Bd(percent, low, high, gain, low_bpp, high_bpp)
+
+
+def _percent(decades: float) -> float:
+    return float(100 * (np.float64(10) ** decades - 1))
+
+
+def _agreed(percents: dict[str, float]) -> float:
+    """Akima's figure. Raises InputError where the others contradict it."""
+    akima, pchip, lines = (percents[method] for method in ("akima", "pchip", "lines"))
+    ratio = 1 + akima / 100
+    # Comparisons written so that NaN is refused too.
+    close = abs(pchip - akima) <= 100 * PCHIP_AGREES * ratio and abs(lines - akima) <= 100 * LINES_AGREE * ratio
+    if not (close and ratio < np.inf):
+        raise InputError(
+            f"no BD-rate, as it would depend on how the points are joined: {akima:+.1f} % by Akima, {pchip:+.1f} % by "
+            f"PCHIP, {lines:+.1f} % by straight lines; measure at more qualities, and none where quality falls or "
+            "hardly changes with more bits"
+        )
+    return akima
+
+
+def _mean_of_lines(x: NDArray[np.float64], y: NDArray[np.float64], low: float, high: float) -> float:
+    """The mean over `low` to `high` of the straight lines that join the points, of rising x."""
+    at = np.array([low, *x[(low < x) & (x < high)], high])
+    values = np.interp(at, x, y)
+    return float(np.sum((values[1:] + values[:-1]) / 2 * np.diff(at)) / (high - low))
 
 
 def _shared(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[float, float]:

@@ -33,7 +33,11 @@ _PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "openvino")
 
 
 class Point(NamedTuple):
-    """Means over the pictures at one quality; NaN where none of them defines a figure."""
+    """Means over the pictures at one quality, all of them in every figure.
+
+    PSNR is infinite where a picture came back exact, and the others NaN where a picture is too small for them. `exact`
+    counts the pictures that came back exact.
+    """
 
     quality: float
     bpp: float
@@ -42,6 +46,7 @@ class Point(NamedTuple):
     ssimulacra2: float | None
     encode_s: float
     decode_s: float
+    exact: int = 0
 
     def results(self) -> dict[str, float | None]:
         """The means under the names of the summary; None for what JSON has no number for."""
@@ -53,29 +58,41 @@ class Point(NamedTuple):
 
 
 def means(rows: Iterable[Row]) -> list[Point]:
-    """Means over the pictures, one point a quality in rising order; those of a measure where it is defined."""
+    """Means over the pictures, one point a quality in rising order.
+
+    Raises InputError: the qualities were measured on different pictures, or one of them twice.
+    """
     by_quality: dict[float, list[Row]] = {}
     for row in rows:
         by_quality.setdefault(row.quality, []).append(row)
+    sets = {tuple(sorted(row.image for row in group)) for group in by_quality.values()}
+    if len(sets) > 1 or any(len(set(images)) < len(images) for images in sets):
+        raise InputError("the qualities were not all measured once on the same pictures: their means do not compare")
     return [
         Point(
             quality,
             fmean(row.bpp for row in group),
             fmean(row.psnr_rgb_db for row in group),
-            _mean_where_defined(row.ms_ssim_rgb for row in group),
+            fmean(row.ms_ssim_rgb for row in group),
             None
             if group[0].ssimulacra2 is None
-            else _mean_where_defined(row.ssimulacra2 for row in group if row.ssimulacra2 is not None),
+            else fmean(math.nan if row.ssimulacra2 is None else row.ssimulacra2 for row in group),
             fmean(row.encode_s for row in group),
             fmean(row.decode_s for row in group),
+            sum(math.isinf(row.psnr_rgb_db) for row in group),
         )
         for quality, group in sorted(by_quality.items())
     ]
 
 
 def to_summary(codec: Codec, points: Sequence[Point], meta: dict[str, Any]) -> bytes:
-    """The means as JSON: name, description, meta, and one list a result, one entry a quality."""
+    """The means as JSON: name, description, meta, and one list a result, one entry a quality, null for no number.
+
+    Where pictures came back exact, `meta.exact` says how many at each quality: PSNR has no mean there.
+    """
     results = [point.results() for point in points]
+    if any(point.exact for point in points):
+        meta = {**meta, "exact": [point.exact for point in points]}
     summary = {
         "name": codec.name,
         "description": codec.description,
@@ -149,7 +166,3 @@ def _versions() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
-
-
-def _mean_where_defined(values: Iterable[float]) -> float:
-    return fmean([value for value in values if not math.isnan(value)] or [math.nan])

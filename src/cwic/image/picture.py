@@ -5,7 +5,7 @@ Others are converted without loss, or refused.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,22 +55,30 @@ class Picture(NamedTuple):
         return self.mode if self.alpha is None else self.mode + "A"
 
 
-def as_picture(image: Image.Image | NDArray[np.uint8]) -> Picture:
+def as_picture(image: Any) -> Picture:
     """Validate a picture.
 
     Args:
         image: a Pillow image of mode RGB, RGBA, L, LA, P, PA or 1 (the last three are converted), or a uint8 array
-            `[H, W, 3]` (RGB), `[H, W, 4]` (RGBA), `[H, W]` (L) or `[H, W, 2]` (LA).
+            `[H, W, 3]` (RGB), `[H, W, 4]` (RGBA), `[H, W]` or `[H, W, 1]` (L) or `[H, W, 2]` (LA), with any strides; or
+            what numpy takes for such an array; or a uint8 tensor of torch, `[3, H, W]` and so on, channels first.
 
     Raises:
         InputError: any other kind of picture; the message says what to do. Also for a file that Pillow opened
             but cannot read to its end.
     """
-    if isinstance(image, np.ndarray):
-        return _from_array(image)
     if isinstance(image, Image.Image):
         return _from_pillow(image)
-    raise InputError(f"expected a Pillow image or a numpy array, not {type(image).__name__}")
+    if _is_tensor(image):
+        return _from_tensor(image)
+    if is_array(image):
+        return _from_array(np.asarray(image))
+    raise InputError(f"expected a Pillow image or a uint8 array, not {type(image).__name__}")
+
+
+def is_array(image: Any) -> bool:
+    """Whether numpy takes it for an array, as it does those of other packages, tensors among them."""
+    return _is_tensor(image) or any(hasattr(image, name) for name in ("__array__", "__array_interface__"))
 
 
 def refuse_unsupported(image: Image.Image) -> None:
@@ -111,16 +119,46 @@ def _from_pillow(image: Image.Image) -> Picture:
     return _split(pixels, mode)
 
 
-def _from_array(pixels: NDArray[np.uint8]) -> Picture:
+def _from_array(pixels: NDArray[Any]) -> Picture:
     if pixels.dtype != np.uint8:
-        raise InputError(f"array holds {pixels.dtype}: scale it to 0..255 and convert it to uint8 first")
+        advice = "multiply it by 255" if pixels.dtype == np.bool_ else "scale it to 0..255"
+        raise InputError(f"array holds {pixels.dtype}: {advice} and convert it to uint8 first")
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    if pixels.ndim not in (2, 3) or channels not in _MODES or pixels.shape[2:] == (1,):
+    if pixels.ndim not in (2, 3) or channels not in _MODES:
+        advice = ""
+        if pixels.ndim == 3 and pixels.shape[0] in _MODES:
+            advice = ": this one has its channels first, and np.moveaxis(pixels, 0, -1) puts them last"
+        elif pixels.ndim == 4:
+            advice = ": pictures are coded one by one"
         raise InputError(
-            f"array has shape {list(pixels.shape)}: expected [H, W, 3] (RGB), [H, W] (greyscale), "
-            "or [H, W, 4] or [H, W, 2] with alpha last"
+            f"array has shape {list(pixels.shape)}: expected [H, W, 3] (RGB), [H, W] or [H, W, 1] (greyscale), "
+            f"or [H, W, 4] or [H, W, 2] with alpha last{advice}"
         )
-    return _split(pixels, _MODES[channels])
+    return _split(pixels[..., 0] if pixels.ndim == 3 and channels == 1 else pixels, _MODES[channels])
+
+
+def _is_tensor(image: Any) -> bool:
+    """Whether it is a tensor of torch, or of a class made from that: told by name, since cwic knows no torch."""
+    return any(kind.__name__ == "Tensor" and kind.__module__.split(".")[0] == "torch" for kind in type(image).__mro__)
+
+
+def _from_tensor(tensor: Any) -> Picture:
+    shape = list(tensor.shape)
+    if str(tensor.dtype) != "torch.uint8":
+        raise InputError(f"tensor holds {tensor.dtype}: scale it to 0..255 and convert it to torch.uint8 first")
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] not in _MODES):
+        advice = ": pictures are coded one by one" if len(shape) == 4 else ""
+        if len(shape) == 3 and shape[2] in _MODES:
+            advice = ": this one has its channels last, and tensor.permute(2, 0, 1) puts them first"
+        raise InputError(
+            f"tensor has shape {shape}: expected [3, H, W] (RGB), [H, W] or [1, H, W] (greyscale), or [4, H, W] or "
+            f"[2, H, W] with alpha last{advice}"
+        )
+    try:
+        pixels = tensor.detach().cpu().numpy()
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise InputError(f"tensor has no samples to read: {error}") from error
+    return _from_array(pixels if pixels.ndim == 2 else np.moveaxis(pixels, 0, -1))
 
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cwic.container.header import Header
+from cwic.container.header import TILE_UNIT, Header
 from cwic.errors import InputError
 from cwic.image.geometry import padded_side
 from cwic.models.base import Halo
@@ -15,6 +15,9 @@ ONE_TILE_PIXELS = 1 << 21
 """Pictures of up to this many pixels are coded as one tile."""
 TILE_CODE = 4
 """Larger pictures are coded in tiles of 64 << 4 = 1024 pixels a side: measured, see docs/tiles.md."""
+
+ROBUST_TILES = 6
+"""Pictures that are to outlast damage have at least so many tiles, if those can be so small: see docs/tiles.md."""
 
 
 class Box(NamedTuple):
@@ -121,3 +124,9 @@ def crop_box(width: int, height: int, crop: tuple[int, int, int, int] | None) ->
 def default_tile_code(width: int, height: int) -> int:
     """How a picture of that size is tiled unless the caller says otherwise."""
     return 0 if width * height <= ONE_TILE_PIXELS else TILE_CODE
+
+
+def robust_tile_code(width: int, height: int) -> int:
+    """The largest tiles, at most the usual ones, of which a picture of that size is worth `ROBUST_TILES`; or 128."""
+    codes = range(TILE_CODE, 1, -1)
+    return next((code for code in codes if ROBUST_TILES * (TILE_UNIT << code) ** 2 <= width * height), 1)

@@ -1,0 +1,141 @@
+"""Pictures and files in every form in which programs hold them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cwic
+from cwic.errors import InputError
+from cwic.plugin import register
+
+COFFEE = Path(__file__).parents[1] / "examples" / "coffee.png"
+READERS: tuple[Callable[[Any], object], ...] = (cwic.decode, cwic.recover, cwic.read_info)
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    with Image.open(COFFEE) as image:
+        return np.asarray(image.convert("RGB").crop((100, 100, 170, 150)))
+
+
+@pytest.fixture(scope="module")
+def data(pixels: np.ndarray) -> bytes:
+    return cwic.encode(pixels)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_file_in_any_buffer_at_any_path_and_open(data: bytes, tmp_path: Path, read: Callable[[Any], object]) -> None:
+    expected = read(data)
+    spread = np.zeros(2 * len(data), np.uint8)
+    spread[::2] = np.frombuffer(data, np.uint8)
+    backwards = np.frombuffer(data[::-1], np.uint8)
+    path = tmp_path / "photo.cwic"
+    path.write_bytes(data)
+    for source in (
+        bytearray(data),
+        memoryview(data),
+        memoryview(data).cast("c"),
+        memoryview(spread)[::2],
+        spread[::2],
+        backwards[::-1],
+        np.frombuffer(data, np.int8),
+        path,
+        str(path),
+        io.BytesIO(data),
+    ):
+        assert read(source) == expected
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
+        assert read(view) == expected
+        assert read(file) == expected
+
+
+@pytest.mark.parametrize("read", READERS)
+@pytest.mark.parametrize("source", [None, 7, [1, 2], Image.new("L", (2, 2)), io.StringIO("text"), "\x89CW\0"])
+def test_other_things_are_refused_in_a_sentence(read: Callable[[Any], object], source: Any) -> None:
+    with pytest.raises(InputError, match=r"expected the bytes|binary mode|taken for a path"):
+        read(source)
+
+
+def test_a_picture_in_any_form(data: bytes, pixels: np.ndarray, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.fromarray(pixels).save(path)
+    wide = np.zeros((100, 140, 3), np.uint8)
+    wide[::2, ::2] = pixels
+    png = path.read_bytes()
+    for image in (
+        path,
+        str(path),
+        io.BytesIO(png),
+        png,
+        bytearray(png),
+        memoryview(pixels),
+        wide[::2, ::2],
+        pixels[::-1, ::-1].copy()[::-1, ::-1],
+        np.asfortranarray(pixels),
+        Image.fromarray(pixels),
+    ):
+        assert cwic.encode(image) == data
+    with path.open("rb") as file:
+        assert cwic.encode(file) == data
+    assert cwic.encode(pixels[..., :1]) == cwic.encode(pixels[..., 0])
+
+
+def test_a_tensor_is_a_picture(data: bytes, pixels: np.ndarray) -> None:
+    torch = pytest.importorskip("torch")
+    assert cwic.encode(torch.from_numpy(pixels.copy()).permute(2, 0, 1)) == data
+
+
+def test_a_path_has_metadata(pixels: np.ndarray, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "photo.png", exif=exif, icc_profile=b"profile")
+    found = cwic.decode(cwic.encode(tmp_path / "photo.png"))
+    assert found.info["icc_profile"] == b"profile"
+    assert found.size == (70, 50)
+    assert cwic.decode(cwic.encode(tmp_path / "photo.png", strip=True)).size == (50, 70)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (None, "expected a Pillow image, a uint8 array, or a picture file.*not NoneType"),
+        ([[1, 2]], "not list"),
+        ("no such file.png", "cannot read the file: No such file"),
+        ("\x89PNG\r\n\x1a\n\0", "a text is taken for a path"),
+        (b"no picture", "not a picture"),
+        (io.BytesIO(b"no picture"), "not a picture"),
+        (io.StringIO("text"), "binary mode"),
+        (np.zeros((4, 4, 3)), "holds float64: scale it to 0..255"),
+        (np.zeros((3, 40, 50), np.uint8), "channels first"),
+    ],
+)
+def test_what_is_no_picture_is_refused_in_a_sentence(image: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        cwic.encode(image)
+
+
+def test_numbers_of_numpy_are_numbers(pixels: np.ndarray) -> None:
+    expected = cwic.encode(pixels, quality=50, tile=128, jobs=1)
+    assert cwic.encode(pixels, quality=np.uint8(50), tile=np.int64(128), jobs=np.int64(1)) == expected
+    register()
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "CWIC", quality=np.uint8(50), tile=np.int64(128), jobs=np.int64(1))
+    assert file.getvalue() == expected
+    with pytest.raises(TypeError, match="quality must be a number between 0 and 100, not '50'"):
+        cwic.encode(pixels, quality="50")
+    with pytest.raises(TypeError, match="integer"):
+        cwic.encode(pixels, tile=128.0)
+
+
+def test_a_model_may_be_a_path(pixels: np.ndarray, data: bytes) -> None:
+    weights = Path(cwic.__file__).parent / "weights" / "cwic-s.safetensors"
+    assert cwic.encode(pixels, model=weights) == data
+    assert cwic.decode(data, model=weights) == cwic.recover(data, model=weights).image == cwic.decode(data)

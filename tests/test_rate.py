@@ -1,0 +1,31 @@
+"""Rate and fidelity of the model that is taken by default, without metadata, as they were when these were written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cwic
+from cwic.image.fidelity import psnr
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+RECORDED = [
+    ("coffee", 20, 5203, 28.62),
+    ("coffee", 50, 14875, 32.14),
+    ("coffee", 80, 35744, 36.04),
+    ("chelsea", 20, 1815, 30.07),
+    ("chelsea", 50, 5135, 33.67),
+    ("chelsea", 80, 13187, 38.09),
+]
+
+
+@pytest.mark.parametrize(("name", "quality", "size", "decibel"), RECORDED)
+def test_an_example_takes_its_bytes_for_its_fidelity(name: str, quality: int, size: int, decibel: float) -> None:
+    with Image.open(EXAMPLES / f"{name}.png") as image:
+        x = np.asarray(image.convert("RGB"))
+    data = cwic.encode(x, quality=quality, model="cwic-s")
+    assert len(data) == pytest.approx(size, rel=0.01)
+    assert psnr(x, np.asarray(cwic.decode(data))) == pytest.approx(decibel, abs=0.1)
