@@ -178,6 +178,22 @@ def test_extended_xmp() -> None:
         assert lost == ([] if whole else ["extended XMP"])
 
 
+def test_parts_of_a_file_that_have_no_place_are_named() -> None:
+    assert gather(png_with((b"caBX", b"x"), (b"vpAg", b"y")))[1] == ["chunks (caBX, vpAg)"]
+    file = BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG")
+    jpeg = file.getvalue()
+    for data, lost in ((b"JP\0\1", ["segments (APP11)"]), (b"JFXX\0", [])):
+        image = Image.open(BytesIO(jpeg[:2] + b"\xff\xeb" + struct.pack(">H", len(data) + 2) + data + jpeg[2:]))
+        assert gather(image)[1] == lost
+    file = BytesIO()
+    Image.new("L", (16, 16)).save(file, "GIF", comment=b"x")
+    gif = file.getvalue()
+    place = gif.index(b"!\xfe")
+    image = Image.open(BytesIO(gif[:place] + b"!\xff\x0bXMP DataXMP\x04<x/>\0" + gif[place:]))
+    assert gather(image)[1] == ["an extension (XMP DataXMP)", "a comment"]
+
+
 def test_further_pictures_are_named() -> None:
     photo = Image.new("RGB", (16, 16))
     assert gather(reopened("MPO", save_all=True, append_images=[photo]))[1] == [

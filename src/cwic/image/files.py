@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cwic.errors import InputError, OutputExistsError
-from cwic.image.guard import errors_as_ours, quiet_pillow
+from cwic.image.guard import errors_as_ours
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -68,7 +68,7 @@ def open_unread(source: bytes | str | os.PathLike[str]) -> Image.Image:
 def _opened(source: bytes | str | os.PathLike[str]) -> Image.Image:
     from PIL import Image
 
-    with errors_as_ours("picture is damaged"), quiet_pillow():
+    with errors_as_ours("picture is damaged"):
         return Image.open(BytesIO(source) if isinstance(source, bytes) else source)
 
 

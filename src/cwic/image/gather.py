@@ -7,9 +7,24 @@ from typing import Any, NamedTuple
 
 from cwic.image import exif as exif_room
 from cwic.image import profile, xmp
+from cwic.image.boxes import metadata_in_boxes
 from cwic.image.files import UNREAD
 from cwic.image.text import raw_profile
 from cwic.image.told import code_points
+
+_KNOWN = (
+    b"JFIF",
+    b"JFXX",
+    b"Exif\0\0",
+    b"http://ns.adobe.com/xap/1.0/\0",
+    b"http://ns.adobe.com/xmp/extension/\0",
+    b"ICC_PROFILE\0",
+    b"Photoshop 3.0\0",
+    b"Adobe",
+    b"MPF\0",
+)
+"""Beginnings of segments of a JPEG file that are kept, named by what they hold, or of no use without the file."""
+_GIF_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
 class Found(NamedTuple):
@@ -22,16 +37,17 @@ class Found(NamedTuple):
 def gather(image: Any, without: Collection[str] = ()) -> Found:
     """Of a Pillow image whose pixels are loaded; `without` looks at no icc, exif or xmp. Raises nothing of its own."""
     lost: list[str] = list(getattr(image, UNREAD, []))
-    in_texts, texts = _texts(image)
+    elsewhere, texts = _texts(image)
+    elsewhere |= metadata_in_boxes(image)
     kept = {}
     for name, of in _READERS.items():
-        kept[name] = b"" if name in without else of(image, in_texts, lost)
+        kept[name] = b"" if name in without else of(image, elsewhere, lost)
     lost += _others(image, texts)
     return Found(kept, lost)
 
 
-def _icc(image: Any, in_texts: Mapping[str, bytes], lost: list[str]) -> bytes:
-    icc = _bytes(image.info.get("icc_profile") or in_texts.get("icc"))
+def _icc(image: Any, elsewhere: Mapping[str, bytes], lost: list[str]) -> bytes:
+    icc = _bytes(image.info.get("icc_profile") or elsewhere.get("icc"))
     mode = "L" if image.mode in ("L", "LA", "1") else "RGB"
     if icc is None or (not icc and "icc_profile" in image.info):  # Pillow has None for one that it cannot unpack
         lost.append("the ICC profile (it is damaged)")
@@ -63,11 +79,11 @@ def _told(image: Any, mode: str, lost: list[str]) -> bytes:
         return _nothing(name, lost)
 
 
-def _exif(image: Any, in_texts: Mapping[str, bytes], lost: list[str]) -> bytes:
+def _exif(image: Any, elsewhere: Mapping[str, bytes], lost: list[str]) -> bytes:
     if image.format == "TIFF" and "exif" not in image.info:
         exif = exif_room.of_tiff(image)
     else:
-        exif = _bytes(image.info.get("exif") or in_texts.get("exif"))
+        exif = _bytes(image.info.get("exif") or elsewhere.get("exif"))
         exif = exif if exif is None else exif_room.cleaned(exif)
     if exif is None:
         _nothing("EXIF (it is damaged)", lost)
@@ -82,8 +98,8 @@ def _exif(image: Any, in_texts: Mapping[str, bytes], lost: list[str]) -> bytes:
     return exif
 
 
-def _xmp(image: Any, in_texts: Mapping[str, bytes], lost: list[str]) -> bytes:
-    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or in_texts.get("xmp")
+def _xmp(image: Any, elsewhere: Mapping[str, bytes], lost: list[str]) -> bytes:
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or elsewhere.get("xmp")
     if isinstance(packet, str):
         packet = packet.encode(errors="replace")
     packet = _bytes(packet)
@@ -123,8 +139,16 @@ def _others(image: Any, texts: list[str]) -> list[str]:
     """What no file of cwic has a place for."""
     lost = []
     if texts:
-        names = ", ".join(texts[:5])[:100]
-        lost.append(f"texts ({''.join(c if c.isprintable() else '?' for c in names)})")
+        lost.append(_list("texts", texts))
+    chunks = [chunk[0] for chunk in getattr(image, "private_chunks", []) if chunk[0][:2] != b"fd"]
+    if chunks:
+        lost.append(_list("chunks", [chunk.decode("latin-1") for chunk in chunks]))
+    segments = [name for name, data in getattr(image, "applist", []) if name != "COM" and not data.startswith(_KNOWN)]
+    if segments:
+        lost.append(_list("segments", segments))
+    extension = image.info.get("extension")
+    if image.format == "GIF" and isinstance(extension, tuple) and extension[0] not in _GIF_LOOPS:
+        lost.append(_list("an extension", [bytes(extension[0]).decode("latin-1")]))
     if image.info.get("comment"):
         lost.append("a comment")
     if image.info.get("photoshop"):
@@ -132,6 +156,13 @@ def _others(image: Any, texts: list[str]) -> list[str]:
     if image.format == "MPO" and getattr(image, "n_frames", 1) > 1:
         lost.append("the further pictures of a multi-picture file")
     return lost
+
+
+def _list(what: str, names: list[str]) -> str:
+    """Names from a file, in brackets, each once and not too many."""
+    names = list(dict.fromkeys(names))
+    shown = ", ".join(names[:5])[:100] + (" ..." if len(names) > 5 else "")
+    return f"{what} ({''.join(c if c.isprintable() else '?' for c in shown)})"
 
 
 def _bytes(value: Any) -> bytes | None:

@@ -11,14 +11,15 @@ from cwic.errors import CwicError, InputError, LimitError
 
 @contextmanager
 def errors_as_ours(what: str) -> Iterator[None]:
-    """Around calls of Pillow: a file, or metadata in it, can make it raise anything.
+    """Around calls of Pillow: a file, or metadata in it, can make it raise anything. Its warnings are kept back.
 
     Raises `LimitError` for more pixels than Pillow's limit, and `InputError`, "WHAT: reason", for all else.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        yield
+        with quiet_pillow():
+            yield
     except CwicError:
         raise
     except UnidentifiedImageError:

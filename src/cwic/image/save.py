@@ -42,13 +42,17 @@ def code_as(image: Image.Image, format: str) -> Coded:
     Metadata and alpha never cost a picture: what the format, or Pillow, does not take is left out. If that is what
     says how the picture is to be turned, it is turned. Raises `InputError` if the format cannot hold the pixels.
     """
+    with errors_as_ours(f"cannot save as {format}"):
+        return _code_as(image, format)
+
+
+def _code_as(image: Image.Image, format: str) -> Coded:
     given = Metadata.from_info(image.info)
     metadata, lost = _bearable(given, image.mode, format)
     orientation = _orientation_in(given)
     turn = orientation != _orientation_in(metadata)
     if turn:
-        with errors_as_ours(f"cannot save as {format}"):
-            image = turned(image, orientation)
+        image = turned(image, orientation)
         if _orientation_in(metadata) != 1:  # XMP that contradicts EXIF, which is gone
             metadata = metadata._replace(xmp=b"")
             lost.append(_NAMES["xmp"])
@@ -63,9 +67,8 @@ def code_as(image: Image.Image, format: str) -> Coded:
     dpi = dots_per_inch(resolution_in(given.exif))
     if dpi is not None and format in _WITH_RESOLUTION:
         options["dpi"] = dpi[::-1] if turn and orientation > 4 else dpi
-    with errors_as_ours(f"cannot save as {format}"):
-        data = _saved(image, format, options)
-        return Coded(data.getbuffer(), lost + _pixels_lost(image, data), turn)
+    data = _saved(image, format, options)
+    return Coded(data.getbuffer(), lost + _pixels_lost(image, data), turn)
 
 
 def save_options(metadata: Metadata, format: str) -> tuple[dict[str, Any], list[str]]:
