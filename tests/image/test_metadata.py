@@ -5,6 +5,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from cwic.container import EXIF, ICC, XMP, Chunk
 from cwic.errors import InputError
@@ -106,3 +107,15 @@ def test_a_damaged_picture_is_an_input_error() -> None:
     Image.effect_noise((64, 64), 50).save(file, "PNG")
     with pytest.raises(InputError, match="damaged"):
         metadata_of(Image.open(BytesIO(file.getvalue()[:2000])))
+
+
+def test_orientation_in_texts_of_a_png() -> None:
+    data = exif()
+    text = PngInfo()
+    text.add_text("Raw profile type APP1", f"\nAPP1\n{len(data):8}\n{data.hex()}\n")
+    file = BytesIO()
+    Image.new("RGB", (3, 2)).save(file, "PNG", pnginfo=text)
+    image = open_image(file.getvalue())
+    assert metadata_of(image).orientation == 6
+    assert upright(image).size == (2, 3)
+    assert Metadata(exif=b"II*\0").orientation == Metadata().orientation == 1

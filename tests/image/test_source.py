@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
-from cwic.image.source import deepest, file_of, has_deep_samples, head_of
+from cwic.image.source import deepest, file_of, frames_of, has_deep_samples, head_of, is_netpbm
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -118,3 +118,16 @@ def test_the_file_is_put_back_where_it_was(tmp_path: Path) -> None:
     assert head_of(opened) == data
     (tmp_path / "a.png").unlink()
     assert head_of(opened) == b""
+
+
+def test_pictures_behind_one_another_are_counted() -> None:
+    for one in (b"P6 2 2 255\n" + bytes(12), b"P5 # grey\n2 2\n255\n" + bytes(4)):
+        for ready in (False, True):
+            for data, frames in ((one, 1), (one + one, 2), (one + b"Pads", 1), (one + bytes(9), 1)):
+                image = Image.open(BytesIO(data))
+                if ready:
+                    image.fp = BytesIO(data)
+                assert frames_of(image) == frames
+    assert is_netpbm(b"P6\n")
+    assert not is_netpbm(b"PK\3")
+    assert frames_of(Image.new("L", (1, 1))) == 1

@@ -17,6 +17,7 @@ _BIG = (b"II+\0", b"MM\0+")
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _RESOLUTION_UNIT = 0x0112, 282, 283, 296
 _DOTS_PER_INCH = {2: 1.0, 3: 2.54}
 """By unit of resolution: inch and centimetre."""
+_OF_SCREENS = (72, 96)
 _DIRECTORIES = (0x8769, 0x8825)
 """Tags whose value is a place in the file: EXIF's own tags, and those of GPS."""
 _INTEROPERABILITY = 0xA005
@@ -109,7 +110,10 @@ def dots_per_inch(resolution: Resolution | None) -> tuple[float, float] | None:
 
 
 def resolution_of(image: Any) -> Resolution | None:
-    """What a file says of its resolution outside of EXIF; None for nothing, and for square pixels without a unit."""
+    """What a file says of its resolution outside of EXIF; None for nothing, and for square pixels without a unit.
+
+    72 and 96 pixels an inch, of screens, stand for nothing: programs write them where nobody said any.
+    """
     info, found = image.info, None
     try:
         if "jfif_unit" in info:
@@ -121,6 +125,8 @@ def resolution_of(image: Any) -> Resolution | None:
     except Exception:
         return None
     if found is None or not _is_sane(found) or (found.unit == 1 and found.x == found.y):
+        return None
+    if found.unit == 2 and found.x == found.y and found.x in _OF_SCREENS:
         return None
     return found
 

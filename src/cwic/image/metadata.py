@@ -50,6 +50,15 @@ class Metadata(NamedTuple):
         }
         return {key: value for key, value in pairs.items() if value}
 
+    @property
+    def orientation(self) -> int:
+        """How EXIF, or else XMP, says that the picture is to be turned, 1 to 8; 1 if they say nothing readable."""
+        from PIL import Image
+
+        carrier = Image.new("L", (1, 1))
+        carrier.info.update(self.info)
+        return orientation_of(carrier)
+
 
 def metadata_of(image: Any, without: Collection[str] = ()) -> Metadata:
     """What a Pillow image says besides its pixels; nothing for an array.
@@ -81,10 +90,13 @@ def upright(image: Any) -> Any:
     """
     if not hasattr(image, "info"):
         return image
+    from cwic.image.gather import gather
+
     refuse_unsupported(image)
     with errors_as_ours("picture is damaged"):
         image.load()  # turns a TIFF by itself
-        return turned(image, orientation_of(image))
+        found, _ = gather(image, without=("icc",))
+        return turned(image, Metadata(**found).orientation)
 
 
 def turned(image: Any, orientation: int) -> Any:

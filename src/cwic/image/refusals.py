@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cwic.errors import InputError
 from cwic.image.guard import errors_as_ours
-from cwic.image.source import has_deep_samples
+from cwic.image.source import frames_of, has_deep_samples
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,8 +28,7 @@ def refuse_unsupported(image: Image.Image) -> None:
     the file tells, where it can still be reached: not for a copy, or for what was opened from memory, PNG excepted.
     """
     with errors_as_ours("picture is damaged"):
-        # A multi-picture JPEG, as phones write it, is one photograph with its previews.
-        frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
+        frames = frames_of(image)
         deep = image.mode.startswith("I") or has_deep_samples(image)
     if frames > 1:
         raise InputError(f"picture has {frames} frames, cwic codes still ones: save one frame as PNG first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cwic.image.exif import EXIF_PREFIX, dots_per_inch, is_exif, orientation_of, resolution_in
+from cwic.image.exif import EXIF_PREFIX, dots_per_inch, is_exif, resolution_in
 from cwic.image.guard import errors_as_ours
 from cwic.image.metadata import Metadata, turned
 
@@ -49,11 +49,11 @@ def code_as(image: Image.Image, format: str) -> Coded:
 def _code_as(image: Image.Image, format: str) -> Coded:
     given = Metadata.from_info(image.info)
     metadata, lost = _bearable(given, image.mode, format)
-    orientation = _orientation_in(given)
-    turn = orientation != _orientation_in(metadata)
+    orientation = given.orientation
+    turn = orientation != metadata.orientation
     if turn:
         image = turned(image, orientation)
-        if _orientation_in(metadata) != 1:  # XMP that contradicts EXIF, which is gone
+        if metadata.orientation != 1:  # XMP that contradicts EXIF, which is gone
             metadata = metadata._replace(xmp=b"")
             lost.append(_NAMES["xmp"])
 
@@ -201,11 +201,3 @@ def _saved(image: Image.Image, format: str, options: dict[str, Any]) -> BytesIO:
         image.info = info
     coded.seek(0)
     return coded
-
-
-def _orientation_in(metadata: Metadata) -> int:
-    from PIL import Image
-
-    carrier = Image.new("L", (1, 1))
-    carrier.info.update(metadata.info)
-    return orientation_of(carrier)

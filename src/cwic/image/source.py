@@ -10,7 +10,7 @@ from typing import IO, Any
 HEAD_BYTES = 1 << 16
 _PNG = b"\x89PNG\r\n\x1a\n"
 _SPACE = rb"(?:\s|#[^\n\r]*[\n\r])+"
-_NETPBM = re.compile(rb"P[2356]" + _SPACE + rb"\d{1,9}" + _SPACE + rb"\d{1,9}" + _SPACE + rb"(\d{1,9})\s")
+_NETPBM = re.compile(rb"P([2356])" + _SPACE + rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})\s")
 _CODESTREAM = b"\xff\x4f\xff\x51"
 """How a JPEG 2000 codestream begins, be it in a file of its own or in a box."""
 _BITS_PER_SAMPLE = 258
@@ -64,12 +64,30 @@ def has_deep_samples(image: Any) -> bool:
     return deepest(head_of(image)) > 8
 
 
+def frames_of(image: Any) -> int:
+    """How many pictures its file has, 2 for more where nobody counts. Raises whatever Pillow does."""
+    if image.format == "MPO":  # one photograph with its previews, as phones write it
+        return 1
+    if image.format == "PPM":
+        with file_of(image) as file:
+            head = None if file is None else _NETPBM.match(file.read(HEAD_BYTES))
+            if file is not None and head is not None and head[1] in b"56" and int(head[4]) < 256:
+                file.seek(head.end() + int(head[2]) * int(head[3]) * (3 if head[1] == b"6" else 1))
+                return 2 if is_netpbm(file.read(3)) else 1
+    return int(getattr(image, "n_frames", 1))
+
+
+def is_netpbm(head: bytes) -> bool:
+    """Whether it begins as a picture of that family does: behind the pixels of one, that is another."""
+    return re.match(rb"P[1-7]\s", head) is not None
+
+
 def deepest(head: bytes) -> int:
     """Bits of the deepest sample, as the head of a file says; 8 of formats that have no more, or are not known."""
     if head.startswith(_PNG):
         return head[24] if len(head) > 24 else 8
     if match := _NETPBM.match(head):
-        return int(match[1]).bit_length()
+        return int(match[4]).bit_length()
     if head.startswith(b"\x01\xda"):  # SGI
         return 8 * head[3] if len(head) > 3 else 8
     if head[4:8] == b"ftyp":
