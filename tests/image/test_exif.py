@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 
 import pytest
@@ -89,6 +90,11 @@ def test_orientation_that_cannot_be_read_is_none() -> None:
         image = Image.new("L", (2, 2))
         image.info["exif"] = tags.tobytes()
         assert orientation_of(image) == seen
+    fraction = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHIIIII", 0x0112, 5, 1, 26, 0, 6, 1)
+    image = Image.new("L", (2, 2))
+    image.info["exif"] = fraction
+    assert orientation_of(image) == 6
+    assert type(orientation_of(image)) is int
     image = Image.new("L", (2, 2))
     image.info["Raw profile type exif"] = "\nexif\n 3\nno hex"
     assert orientation_of(image) == 1

@@ -86,6 +86,31 @@ def test_an_avif_is_read_without_exif_that_is_none() -> None:
         assert metadata_of(image).exif == b""
 
 
+@pytest.mark.parametrize(("order", "big"), [("<", False), (">", False), ("<", True)])
+def test_a_tiff_is_read_without_the_tag_that_pillow_fails_at(order: str, big: bool) -> None:
+    short, long = 3, 16 if big else 4
+    tags = [(256, short, 1, 2), (257, short, 1, 2), (258, short, 1, 8), (259, short, 1, 1), (262, short, 1, 1)]
+    tags += [(270, 2, 1000, 99_999), (273, long, 1, 400), (277, short, 1, 1), (278, short, 1, 2), (279, long, 1, 4)]
+    entry, count, head = ("HHQ", "Q", 16) if big else ("HHI", "H", 8)
+    pad = 8 if big else 4
+    start = {"<": b"II", ">": b"MM"}[order] + struct.pack(order + "H", 43 if big else 42)
+    start += struct.pack(order + ("HHQ" if big else "I"), *((8, 0, 16) if big else (8,)))
+    kinds = {short: "H", 4: "I", 16: "Q", 2: "I" if not big else "Q"}
+    data = start + struct.pack(order + count, len(tags))
+    for tag, kind, number, value in tags:
+        data += struct.pack(order + entry, tag, kind, number) + struct.pack(order + kinds[kind], value).ljust(
+            pad, b"\0"
+        )
+    assert len(start) == head
+    data = data.ljust(400, b"\0") + bytes([1, 2, 3, 4])
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        Image.open(BytesIO(data)).load()
+    image = open_image(data)
+    assert image.tobytes() == bytes([1, 2, 3, 4])
+    with pytest.warns(LossWarning, match="the tag 270"):
+        metadata_of(image)
+
+
 def test_damaged_pixels_are_not_repaired() -> None:
     for data in (saved("PNG")[:700], with_chunk(b"tEXt", b"a\0b")[:700], saved("JPEG")[:300], b"\xff\xd8", b""):
         with pytest.raises(InputError):

@@ -83,7 +83,7 @@ def orientation_of(image: Any) -> int:
             orientation = image.getexif().get(_ORIENTATION)
     except Exception:
         return 1
-    return orientation if orientation in range(1, 9) else 1
+    return int(orientation) if orientation in range(1, 9) else 1  # it can be a fraction
 
 
 def resolution_in(data: bytes) -> Resolution | None:

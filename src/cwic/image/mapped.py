@@ -36,5 +36,5 @@ def map_pixels(path: str | os.PathLike[str]) -> NDArray[np.uint8] | None:
             if is_netpbm(file.read(3)):
                 return None
             return np.memmap(file, np.uint8, "r", head.end(), shape)
-    except OSError:
+    except (OSError, ValueError):
         return None

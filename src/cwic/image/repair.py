@@ -16,6 +16,12 @@ _JPEG_REMOVED = {0xFE, *range(0xE0, 0xEE), 0xEF}
 _START_OF_SCAN = 0xDA
 _ITEM = re.compile(rb"(infe[\2\3]\0\0[\0\1].{4,6}?)(Exif|mime)", re.DOTALL)
 """How AVIF announces EXIF and XMP."""
+_TIFF = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
+"""Beginnings of TIFF files, classic and big, and the order of bytes in them."""
+_DESCRIPTIVE = {*range(269, 273), 274, 282, 283, *range(285, 288), 296, 297, 301, 305, 306, 315, 316, 318, 319}
+_DESCRIPTIVE |= {700, 33432, 33723, 34377, 34665, 34675, 34853, 37724}
+"""Tags of TIFF that the pixels do not need."""
+_NO_TAG = 64000
 _MOST = 64
 
 
@@ -24,7 +30,7 @@ HEAD_BYTES = 12
 
 def is_known(head: bytes) -> bool:
     """Whether a file that begins so is of a format that can be repaired."""
-    return head.startswith((_PNG, _JPEG)) or head[4:8] == b"ftyp"
+    return head.startswith((_PNG, _JPEG, *_TIFF)) or head[4:8] == b"ftyp"
 
 
 class Repaired(NamedTuple):
@@ -43,6 +49,8 @@ def repairs_of(data: bytes) -> Iterator[Repaired]:
         parts = list(_png_parts(data))
     elif data.startswith(_JPEG):
         parts = list(_jpeg_parts(data))
+    elif data.startswith(tuple(_TIFF)):
+        parts = list(_tiff_parts(data))
     elif data[4:8] == b"ftyp":
         parts = list(_avif_parts(data))
     else:
@@ -93,6 +101,29 @@ def _jpeg_parts(data: bytes) -> Iterator[_Part]:
         yield _Part(data[place:end], name)
         place = end
     yield _Part(data[place:])
+
+
+def _tiff_parts(data: bytes) -> Iterator[_Part]:
+    """In the first directory: tags in front of whose values Pillow gives up become such as nobody knows."""
+    order, big = _TIFF[data[:4]], data[:4] in (b"II+\0", b"MM\0+")
+    count, entry = ("Q", "HHQ8s") if big else ("H", "HHI4s")
+    try:
+        (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
+        (entries,) = struct.unpack_from(order + count, data, place)
+    except struct.error:
+        return
+    place += struct.calcsize(order + count)
+    size, end = struct.calcsize(order + entry), 0
+    for index in range(min(entries, _MOST)):
+        start = place + size * index
+        if start + size > len(data):
+            return
+        (tag,) = struct.unpack_from(order + "H", data, start)
+        if tag in _DESCRIPTIVE:
+            yield _Part(data[end:start])
+            end = start + size
+            yield _Part(data[start:end], f"the tag {tag}", struct.pack(order + entry, _NO_TAG + index, 1, 1, b""))
+    yield _Part(data[end:])
 
 
 def _avif_parts(data: bytes) -> Iterator[_Part]:

@@ -54,9 +54,9 @@ def stream_picture(path: str | os.PathLike[str], *, upright: bool = False) -> St
     Raises `InputError` and `LimitError` as `open_image`, before any pixel is decoded.
     """
     with open_unread(path) as image:
-        if image.width * image.height < LARGE or not _is_plain(image):
-            return None
         try:
+            if image.width * image.height < LARGE or not _is_plain(image):
+                return None
             described = open_image(with_one_pixel(path)) if image.format == "PNG" else image
             if (upright or image.format == "TIFF") and orientation_of(described) != 1:
                 return None
