@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import copy
 import pickle
+import struct
 import subprocess
 import sys
+import warnings
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -121,6 +124,52 @@ def test_given_metadata_take_the_place_of_those_of_the_image() -> None:
     info = Image.open(BytesIO(_saved(image, exif=None, xmp=b"<y/>"))).info
     assert info == {"icc_profile": b"profile", "xmp": b"<y/>", "quality": 50}
     assert Image.open(BytesIO(_saved(image, strip=True))).info == {"quality": 50}
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("strip", [False, True])
+def test_what_pillow_would_reduce_is_refused(tmp_path: Path, strip: bool, loaded: bool) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0))
+    deep = head + chunk(b"IDAT", zlib.compress(bytes(7))) + chunk(b"IEND", b"")
+    (tmp_path / "deep.png").write_bytes(deep)
+    PHOTO.save(tmp_path / "moving.gif", save_all=True, append_images=[PHOTO.rotate(180)])
+    PHOTO.convert("CMYK").save(tmp_path / "print.jpg")
+    for source, reason in (
+        (tmp_path / "deep.png", "more than 8 bits"),
+        (BytesIO(deep), "more than 8 bits"),
+        (tmp_path / "moving.gif", "2 frames"),
+        (tmp_path / "print.jpg", "is CMYK"),
+    ):
+        with Image.open(source) as image:
+            if loaded:
+                image.load()
+            with pytest.raises(OSError, match=reason):
+                _saved(image, strip=strip)
+
+
+@pytest.mark.parametrize("exif", [bytes(10), b"Exif\0\0II*\0", 2 * b"Exif\0\0" + b"II*\0", b"Exif\0\0noise"])
+def test_exif_that_is_none_does_not_cost_the_picture(exif: bytes) -> None:
+    image = PHOTO.copy()
+    image.info["exif"] = exif
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for options in ({"strip": True}, {"exif": b""}, {"exif": None}):
+            assert "exif" not in Image.open(BytesIO(_saved(image, **options))).info
+        warnings.simplefilter("default")
+        kept = Image.open(BytesIO(_saved(image))).info.get("exif", b"")
+    assert kept == (b"Exif\0\0II*\0" if b"II*" in exif else b"")
+
+
+def test_metadata_over_the_limit_can_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def encode(*_: object, **__: object) -> bytes:
+        raise cwic.LimitError("too large")
+
+    monkeypatch.setattr(cwic, "encode", encode)
+    with pytest.raises(OSError, match="too large; strip=True leaves metadata out"):
+        _saved()
 
 
 def test_damaged_metadata_are_found_on_opening() -> None:

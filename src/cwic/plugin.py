@@ -32,8 +32,9 @@ from cwic.container.header import MAGIC
 from cwic.container.index import read_container
 from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from cwic.container.start import read_start
-from cwic.errors import CwicError, TargetError
+from cwic.errors import CwicError, LimitError, TargetError
 from cwic.image.metadata import Metadata, make_metadata, metadata_of
+from cwic.image.refusals import refuse_unsupported
 
 FORMAT = "CWIC"
 _NUMBERS = ("quality", "target_bytes", "target_bpp", "target_psnr")
@@ -130,7 +131,11 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         if name in options and not isinstance(options[name], Integral if type is int else type):
             raise ValueError(f"{name} must be of type {type.__name__}, not {options[name]!r}")
     try:
-        file.write(cwic.encode(image, metadata=_metadata(image), limits=_limits(), **options))
+        refuse_unsupported(image)
+        metadata = None if options.get("strip") else _metadata(image)
+        file.write(cwic.encode(image, metadata=metadata, limits=_limits(), **options))
+    except LimitError as error:
+        raise OSError(f"{error}; strip=True leaves metadata out") from error
     except TargetError as error:
         raise ValueError(str(error)) from error
     except CwicError as error:
@@ -144,5 +149,5 @@ def _metadata(image: Image.Image) -> Metadata:
         replacement = make_metadata(given.get("icc_profile"), given.get("exif"), given.get("xmp"))
     except CwicError as error:
         raise ValueError(str(error)) from error
-    kept = metadata_of(image) if len(given) < len(_METADATA) else Metadata()
+    kept = metadata_of(image, [_METADATA[key] for key in given])
     return kept._replace(**{_METADATA[key]: getattr(replacement, _METADATA[key]) for key in given})

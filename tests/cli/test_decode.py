@@ -107,3 +107,36 @@ def test_exif_that_is_none_does_not_cost_the_picture(run_cwic: Run, coded: Path)
     assert answer.err.endswith("PNG cannot hold EXIF: left out\n")
     with Image.open(coded.with_suffix(".png")) as image:
         assert image.tobytes() == PHOTO.tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".ppm", ".gif", ".tga"])
+def test_a_format_without_orientation_gets_turned_pixels(run_cwic: Run, coded: Path, suffix: str) -> None:
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    exif = tags.tobytes().removeprefix(b"Exif\0\0")
+    coded.write_bytes(cwic.encode(PHOTO, metadata=cwic.Metadata(exif=exif)))
+    answer = run_cwic("decode", coded, "-o", coded.with_suffix(suffix))
+    assert answer.code == 0
+    assert "cannot hold EXIF" in answer.err
+    assert answer.err.endswith(": left out; the pixels are turned upright\n")
+    with Image.open(coded.with_suffix(suffix)) as image:
+        assert image.size == (20, 30)
+    assert run_cwic("decode", coded).err == ""
+
+
+def test_what_a_format_cannot_hold_is_named_and_costs_no_picture(
+    run_cwic: Run, coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = Image.Exif()
+    tags.get_ifd(0x8769)[0x927C] = bytes(100_000)
+    exif = tags.tobytes().removeprefix(b"Exif\0\0")
+    photo = PHOTO.convert("RGBA")
+    photo.putalpha(128)
+    photo.info.update(cwic.Metadata(exif=exif).info)
+    monkeypatch.setattr(cwic, "decode", lambda *_, **__: photo)
+    answer = run_cwic("decode", coded, "-o", coded.with_suffix(".jpg"))
+    assert answer.code == 0
+    assert answer.err.endswith("JPEG cannot hold EXIF and alpha: left out\n")
+    answer = run_cwic("decode", coded, "-o", coded.with_suffix(".gif"))
+    assert "more than one bit of alpha" in answer.err
+    assert run_cwic("decode", coded, "-o", coded.with_suffix(".xbm")).code == 1

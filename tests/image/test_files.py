@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import zlib
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from cwic.errors import InputError, LimitError, OutputExistsError
-from cwic.image.files import check_output, open_image, open_unread, read_bytes, write_atomically
+from cwic.image.files import UNREAD, check_output, open_image, open_unread, read_bytes, write_atomically
 
 
 def _png(image: Image.Image, **options: object) -> bytes:
@@ -162,3 +163,21 @@ def test_a_killed_writer_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
             process.kill()
         found.add(out.read_bytes())
     assert found <= {b"old", b"new" * 1_000_000}
+
+
+def test_metadata_that_pillow_fails_at_do_not_cost_the_picture(tmp_path: Path) -> None:
+    data = _png(Image.effect_noise((64, 64), 50))
+    bad = b"zTXtt\0\7x"
+    data = data[:33] + (len(bad) - 4).to_bytes(4, "big") + bad + zlib.crc32(bad).to_bytes(4, "big") + data[33:]
+    (tmp_path / "a.png").write_bytes(data)
+    for source in (data, tmp_path / "a.png"):
+        with open_unread(source) as image:
+            assert image.size == (64, 64)
+        image = open_image(source)
+        assert getattr(image, UNREAD) == ["the chunk zTXt"]
+
+
+def test_a_name_that_cannot_be_is_an_input_error() -> None:
+    for reads in (read_bytes, open_image):
+        with pytest.raises(InputError):
+            reads("a\0.png")

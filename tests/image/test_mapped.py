@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cwic.errors import InputError
+from cwic.image.files import open_image
 from cwic.image.mapped import map_pixels
 
 RGB = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
@@ -44,3 +46,11 @@ def test_other_files_are_for_others(tmp_path: Path, data: bytes) -> None:
     assert map_pixels(tmp_path / "a") is None
     assert map_pixels(tmp_path / "missing") is None
     assert map_pixels(tmp_path) is None
+
+
+def test_more_pictures_than_one_are_for_others(tmp_path: Path) -> None:
+    one = b"P6 2 2 255\n" + bytes(12)
+    (tmp_path / "a.ppm").write_bytes(one + one)
+    assert map_pixels(tmp_path / "a.ppm") is None
+    with pytest.raises(InputError, match="2 frames"):
+        open_image(tmp_path / "a.ppm")

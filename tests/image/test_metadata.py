@@ -4,11 +4,13 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from cwic.container import EXIF, ICC, XMP, Chunk
 from cwic.errors import InputError
-from cwic.image.metadata import Metadata, make_metadata, metadata_of, save_options, upright
+from cwic.image.files import open_image
+from cwic.image.metadata import Metadata, make_metadata, metadata_of, turned, upright
 
 TIFF_HEAD = b"II*\0\x08\0\0\0\0\0"
 KEPT = Metadata(b"profile", TIFF_HEAD, b"<x:xmpmeta/>")
@@ -30,41 +32,6 @@ def test_chunks_and_back() -> None:
     assert Metadata.from_info(KEPT.info) == KEPT
     assert Metadata.from_info({}) == Metadata()
     assert KEPT.info == {"icc_profile": b"profile", "exif": b"Exif\0\0" + TIFF_HEAD, "xmp": b"<x:xmpmeta/>"}
-
-
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF"])
-def test_what_pillow_reads_is_what_was_saved(format: str) -> None:
-    kept = Metadata(b"profile", exif(1).removeprefix(b"Exif\0\0"), b"<x:xmpmeta/>")
-    options, lost = save_options(kept, format)
-    assert lost == []
-    file = BytesIO()
-    Image.new("RGB", (16, 16)).save(file, format, **options)
-    found = metadata_of(Image.open(BytesIO(file.getvalue())))
-    assert (found.icc, found.xmp) == (kept.icc, kept.xmp)
-    if format == "AVIF":  # Pillow writes the orientation elsewhere, and the rest anew
-        assert b"maker" in found.exif
-    else:
-        assert found.exif == kept.exif
-
-
-def test_tiff_keeps_the_tags_that_describe() -> None:
-    options, lost = save_options(Metadata(b"profile", exif(1).removeprefix(b"Exif\0\0"), b"<x/>"), "TIFF")
-    assert lost == []
-    file = BytesIO()
-    Image.new("RGB", (16, 16)).save(file, "TIFF", **options)
-    image = Image.open(BytesIO(file.getvalue()))
-    found = metadata_of(image)
-    assert (found.icc, found.xmp) == (b"profile", b"<x/>")
-    tags = Image.Exif()
-    tags.load(found.exif)
-    assert dict(tags) == {0x010F: "maker"}
-
-
-def test_formats_that_cannot_hold_it() -> None:
-    assert save_options(KEPT, "BMP") == ({}, ["the ICC profile", "EXIF", "XMP"])
-    assert save_options(Metadata(xmp=b"\xff"), "PNG") == ({}, ["XMP"])
-    assert save_options(Metadata(icc=b"profile", exif=b"noise"), "PNG") == ({"icc_profile": b"profile"}, ["EXIF"])
-    assert save_options(Metadata(), "BMP") == ({}, [])
 
 
 def test_given_metadata() -> None:
@@ -100,3 +67,55 @@ def test_upright_turns_as_exif_says() -> None:
     broken = Image.open(BytesIO(file.getvalue()[:2000]))
     with pytest.raises(InputError, match="damaged"):
         upright(broken)
+
+
+def test_every_orientation_is_turned_as_pillow_turns_it() -> None:
+    for orientation in range(1, 9):
+        file = BytesIO()
+        Image.effect_noise((3, 2), 50).save(file, "PNG", exif=exif(orientation))
+        image = Image.open(BytesIO(file.getvalue()))
+        assert upright(image).tobytes() == ImageOps.exif_transpose(image).tobytes()
+        assert turned(image, orientation).size == ((3, 2) if orientation < 5 else (2, 3))
+
+
+@pytest.mark.parametrize(
+    "noise", [b"II*\0", bytes(10), b"noise", b"II*\0\xff\xff\xff\xff", b"Exif\0\0" * 2, b"MM\0*\0\0\0\x08\xff"]
+)
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "JPEG"])
+def test_exif_that_is_none_turns_nothing(format: str, noise: bytes) -> None:
+    file = BytesIO()
+    Image.new("RGB", (3, 2)).save(file, format, exif=b"Exif\0\0" + noise)
+    assert upright(open_image(file.getvalue())).size == (3, 2)
+
+
+def test_odd_values_given() -> None:
+    class Odd:
+        def tobytes(self) -> bytes:
+            raise RuntimeError("odd\nvalue")
+
+        def __len__(self) -> int:
+            return 1
+
+    with pytest.raises(InputError, match=r"exif cannot be written.*: odd value"):
+        make_metadata(exif=Odd())
+    assert make_metadata(xmp="\ud800").xmp == b"?"
+    assert make_metadata(exif=2 * b"Exif\0\0" + TIFF_HEAD).exif == TIFF_HEAD
+
+
+def test_a_damaged_picture_is_an_input_error() -> None:
+    file = BytesIO()
+    Image.effect_noise((64, 64), 50).save(file, "PNG")
+    with pytest.raises(InputError, match="damaged"):
+        metadata_of(Image.open(BytesIO(file.getvalue()[:2000])))
+
+
+def test_orientation_in_texts_of_a_png() -> None:
+    data = exif()
+    text = PngInfo()
+    text.add_text("Raw profile type APP1", f"\nAPP1\n{len(data):8}\n{data.hex()}\n")
+    file = BytesIO()
+    Image.new("RGB", (3, 2)).save(file, "PNG", pnginfo=text)
+    image = open_image(file.getvalue())
+    assert metadata_of(image).orientation == 6
+    assert upright(image).size == (2, 3)
+    assert Metadata(exif=b"II*\0").orientation == Metadata().orientation == 1

@@ -46,7 +46,9 @@ def test_palette_becomes_rgb_and_bits_become_grey() -> None:
         ("I;16", "save it with 8 bits"),
         ("I", "save it with 8 bits"),
         ("F", "scale it to 0..255"),
-        ("RGBa", r'image\.convert\("RGB"\)'),
+        ("RGBa", r'image\.convert\("RGBA"\)'),
+        ("La", r'image\.convert\("LA"\)'),
+        ("LAB", "profileToProfile"),
         ("YCbCr", r'image\.convert\("RGB"\)'),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import cwic
 from cwic.errors import CwicError, InputError, LimitError
 from cwic.image import streamed
 from cwic.image.files import open_image
+from cwic.image.losses import LossWarning
 from cwic.image.metadata import metadata_of
 from cwic.image.streamed import Streamed, stream_picture
 
@@ -180,9 +182,15 @@ def test_whatever_the_damage_the_outcome_is_that_of_reading_whole(
             assert not list(folder.iterdir())
 
 
-def test_exif_that_is_none_is_for_others(tmp_path: Path) -> None:
+def test_exif_that_is_none_costs_no_picture(tmp_path: Path) -> None:
     picture().save(tmp_path / "a.png", exif=b"Exif\0\0nonsense")
-    assert stream_picture(tmp_path / "a.png") is None
+    with pytest.warns(LossWarning, match="EXIF"):
+        found = stream_picture(tmp_path / "a.png")
+    assert found is not None
+    assert found.metadata.exif == b""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert stream_picture(tmp_path / "a.png", upright=True) is not None
 
 
 def test_without_pyvips_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cwic.cli import batch
-from cwic.errors import FormatError, InputError
+from cwic.errors import FormatError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -89,17 +88,13 @@ def decode(
 
 def _save(image: Image.Image, target: str, format: str, *, force: bool) -> None:
     """Write a picture with its metadata, and say what its format cannot hold."""
-    from cwic.image.metadata import Metadata, save_options
+    from cwic.image.save import code_as
 
-    options, left_out = save_options(Metadata.from_info(image.info), format)
-    coded = BytesIO()
-    try:
-        image.save(coded, format=format, **options)
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot save as {format}: {error}") from error
-    batch.write(target, coded.getbuffer(), force=force)
-    if left_out:
-        batch.say(f"cwic: {target}: {format} cannot hold {' and '.join(left_out)}: left out")
+    coded = code_as(image, format)
+    batch.write(target, coded.data, force=force)
+    if coded.lost:
+        turned = "; the pixels are turned upright" if coded.is_turned else ""
+        batch.say(f"cwic: {target}: {format} cannot hold {' and '.join(coded.lost)}: left out{turned}")
 
 
 def _four(crop: str) -> tuple[int, int, int, int]:

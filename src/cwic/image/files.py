@@ -8,70 +8,93 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cwic.errors import InputError, LimitError, OutputExistsError
+from cwic.errors import InputError, OutputExistsError
+from cwic.image.guard import errors_as_ours
 
 if TYPE_CHECKING:
     from PIL import Image
+
+UNREAD = "cwic_unread"
+"""The attribute of an image that names metadata of its file which were left out, so that Pillow could read it."""
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file. Raises InputError, with the reason, for a file that cannot be read."""
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read the file: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # the latter for a name with a NUL
+        raise InputError(f"cannot read the file: {getattr(error, 'strerror', None) or error}") from error
 
 
 def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
     """A picture, from the bytes or the path of a file of any format that Pillow reads. Pixels are as in the file:
-    an orientation in its EXIF is not applied.
+    an orientation in its EXIF is not applied. Metadata that Pillow fails at are left out; `metadata_of` says so.
 
     Raises:
         InputError: not a picture, damaged, or of a kind that cwic does not code.
         LimitError: more pixels than Pillow's limit.
     """
     image = open_unread(source)
-    with _errors_of_pillow():
-        image.load()
+    try:
+        with errors_as_ours("picture is damaged"):
+            image.load()
+    except InputError:
+        repaired = _repaired(source, loaded=True)
+        if repaired is None:
+            raise
+        return repaired
     return image
 
 
 def open_unread(source: bytes | str | os.PathLike[str]) -> Image.Image:
     """The same before its pixels are read, and without what stands behind them in the file. Raises as `open_image`."""
-    from PIL import Image
-
-    from cwic.image.picture import refuse_unsupported
-
-    with _errors_of_pillow():
-        with warnings.catch_warnings():
-            # Pillow warns at half the size at which it refuses, which is where cwic does.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image: Image.Image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
-        refuse_unsupported(image)
-        return image
-
-
-@contextmanager
-def _errors_of_pillow() -> Iterator[None]:
-    from PIL import Image, UnidentifiedImageError
+    from cwic.image.refusals import refuse_unsupported
 
     try:
-        yield
-    except UnidentifiedImageError:
-        raise InputError("not a picture of a format that Pillow reads") from None
-    except Image.DecompressionBombError as error:
-        raise LimitError(f"{error} Trusted files: --no-limits") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, OSError) and error.filename is not None:
-            raise InputError(f"cannot read the file: {error.strerror or error}") from error
-        raise InputError(f"picture is damaged: {error}") from error
+        image = _opened(source)
+    except InputError:
+        repaired = _repaired(source, loaded=False)
+        if repaired is None:
+            raise
+        image = repaired
+    refuse_unsupported(image)
+    return image
+
+
+def _opened(source: bytes | str | os.PathLike[str]) -> Image.Image:
+    from PIL import Image
+
+    with errors_as_ours("picture is damaged"):
+        return Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+
+
+def _repaired(source: bytes | str | os.PathLike[str], *, loaded: bool) -> Image.Image | None:
+    """The picture without metadata that Pillow fails at, as few as can be told; None if they are not to blame."""
+    from cwic.image.repair import HEAD_BYTES, is_known, repairs_of
+
+    if not isinstance(source, bytes):
+        with errors_as_ours("cannot read the file"), open(source, "rb") as file:
+            source = b"" if not is_known(file.read(HEAD_BYTES)) else read_bytes(source)
+    found = None
+    for repaired in repairs_of(source):
+        try:
+            image = _opened(repaired.data)
+            if loaded:
+                with errors_as_ours("picture is damaged"):
+                    image.load()
+        except InputError:
+            if found is None:
+                return None
+            continue
+        vars(image)[UNREAD] = repaired.left_out
+        if found is not None or loaded:
+            return image
+        found = image
+    return found
 
 
 def check_output(path: str | os.PathLike[str], *, force: bool, source: str | os.PathLike[str] | None = None) -> None:

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 from cwic.container.chunks import EXIF, ICC, XMP, Chunk
 from cwic.errors import InputError
-
-if TYPE_CHECKING:
-    from PIL import Image
-    from PIL.PngImagePlugin import PngInfo
-
-EXIF_PREFIX = b"Exif\0\0"
-DAMAGE = (ArithmeticError, LookupError, OSError, SyntaxError, TypeError, ValueError, struct.error)
-"""What reading EXIF that is none can end in."""
-_TIFF_STARTS = (b"II*\0", b"MM\0*")
-# What a TIFF file keeps for its own pixels, which EXIF made from it must not repeat.
-_TIFF_STRUCTURE = {
-    254,
-    255,
-    *range(256, 260),
-    262,
-    263,
-    266,
-    273,
-    274,
-    *range(277, 282),
-    284,
-    317,
-    320,
-    *range(322, 326),
-}
-_TIFF_STRUCTURE |= {330, 338, 339, 347, 700, 34675}
+from cwic.image.exif import EXIF_PREFIX, cleaned, orientation_of
+from cwic.image.guard import errors_as_ours
+from cwic.image.losses import warn_of
+from cwic.image.refusals import refuse_unsupported
 
 
 class Metadata(NamedTuple):
@@ -73,32 +50,63 @@ class Metadata(NamedTuple):
         }
         return {key: value for key, value in pairs.items() if value}
 
+    @property
+    def orientation(self) -> int:
+        """How EXIF, or else XMP, says that the picture is to be turned, 1 to 8; 1 if they say nothing readable."""
+        from PIL import Image
 
-def metadata_of(image: Any) -> Metadata:
-    """What Pillow read with a picture; nothing for an array.
+        carrier = Image.new("L", (1, 1))
+        carrier.info.update(self.info)
+        return orientation_of(carrier)
 
-    Raises `InputError` for values that are not bytes, or EXIF that is none.
+
+def metadata_of(image: Any, without: Collection[str] = ()) -> Metadata:
+    """What a Pillow image says besides its pixels; nothing for an array.
+
+    Resolution becomes EXIF where there is no other, and colours that a PNG or AVIF file tells without an ICC profile
+    become one. All that is left out, be it damaged or without a place in cwic's files, is named in a `LossWarning`:
+    metadata never cost a picture.
+
+    Args:
+        image: Pillow's image, or an array.
+        without: of icc, exif and xmp, what is not wanted, and not looked at.
+
+    Raises `InputError` for a damaged file whose pixels were not loaded yet.
     """
     if not hasattr(image, "info"):
         return Metadata()
-    xmp = image.info.get("xmp")
-    if image.format == "TIFF" and "exif" not in image.info:
-        exif = _exif_of_tiff(image)
-    else:
-        exif = image.info.get("exif") or b""
-    return make_metadata(image.info.get("icc_profile"), exif, xmp)
+    from cwic.image.gather import gather
+
+    with errors_as_ours("picture is damaged"):
+        found, lost = gather(image, without)
+    warn_of(lost)
+    return Metadata(**found)
 
 
 def upright(image: Any) -> Any:
-    """A Pillow image turned as its EXIF says; anything else as it is. Raises `InputError` for a damaged file."""
+    """A Pillow image turned as its EXIF says; anything else as it is.
+
+    Raises `InputError` for a damaged file, and for a picture that cwic does not code, which the turned one would hide.
+    """
     if not hasattr(image, "info"):
         return image
-    from PIL import ImageOps
+    from cwic.image.gather import gather
 
-    try:
-        return ImageOps.exif_transpose(image)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"picture is damaged: {error}") from error
+    refuse_unsupported(image)
+    with errors_as_ours("picture is damaged"):
+        image.load()  # turns a TIFF by itself
+        found, _ = gather(image, without=("icc",))
+        return turned(image, Metadata(**found).orientation)
+
+
+def turned(image: Any, orientation: int) -> Any:
+    """A Pillow image turned as an orientation says, 1 to 8, and as it is for 1. Its metadata are left as they were."""
+    from PIL import Image
+
+    how = Image.Transpose
+    turns = [how.FLIP_LEFT_RIGHT, how.ROTATE_180, how.FLIP_TOP_BOTTOM, how.TRANSPOSE, how.ROTATE_270, how.TRANSVERSE]
+    turns.append(how.ROTATE_90)
+    return image if orientation == 1 else image.transpose(turns[orientation - 2])
 
 
 def make_metadata(icc: Any = None, exif: Any = None, xmp: Any = None) -> Metadata:
@@ -106,79 +114,17 @@ def make_metadata(icc: Any = None, exif: Any = None, xmp: Any = None) -> Metadat
 
     EXIF may have its prefix. Raises `InputError` for anything else, and for EXIF without a TIFF header.
     """
-    if isinstance(xmp, str):
-        xmp = xmp.encode()
-    if exif is not None and hasattr(exif, "tobytes") and not isinstance(exif, memoryview):
-        exif = exif.tobytes() if len(exif) else b""
     values = {"icc_profile": icc, "exif": exif, "xmp": xmp}
+    if exif is not None and hasattr(exif, "tobytes") and not isinstance(exif, memoryview):
+        with errors_as_ours("exif cannot be written; give other bytes, or None"):
+            values["exif"] = exif.tobytes() if len(exif) else b""
+    if isinstance(xmp, str):
+        values["xmp"] = xmp.encode(errors="replace")
     for name, value in values.items():
         if value is not None and not isinstance(value, bytes | bytearray | memoryview):
             raise InputError(f"{name} must be bytes, not {type(value).__name__}")
     icc, exif, xmp = (bytes(value or b"") for value in values.values())
-    exif = exif.removeprefix(EXIF_PREFIX)
-    if exif and not exif.startswith(_TIFF_STARTS):
-        raise InputError("exif has no TIFF header: it is damaged; --strip, or strip=True, leaves metadata out")
-    return Metadata(icc, exif, xmp)
-
-
-def save_options(metadata: Metadata, format: str) -> tuple[dict[str, Any], list[str]]:
-    """How Pillow is told to keep metadata in a file of `format`, and the names of what that format cannot hold."""
-    given = {name: value for name, value in metadata._asdict().items() if value}
-    if format not in _HOLDERS:
-        return {}, [_NAMES[name] for name in given]
-    lost = []
-    if metadata.exif and not metadata.exif.startswith(_TIFF_STARTS):
-        lost.append(_NAMES["exif"])
-        del given["exif"]
-        metadata = metadata._replace(exif=b"")
-    options: dict[str, Any] = {_OPTIONS[name]: value for name, value in given.items()}
-    if format == "JPEG" and metadata.exif:
-        options["exif"] = EXIF_PREFIX + metadata.exif
-    if format == "PNG" and metadata.xmp:
-        try:
-            options["pnginfo"] = _png_text(options.pop("xmp").decode())
-        except UnicodeDecodeError:
-            lost.append(_NAMES["xmp"])
-    if format == "TIFF" and (metadata.exif or metadata.xmp):
-        try:
-            options["exif"] = _tiff_tags(metadata.exif, options.pop("xmp", b""))
-        except DAMAGE:
-            del options["exif"]
-            lost.append(_NAMES["exif"])
-    return options, lost
-
-
-def _png_text(xmp: str) -> PngInfo:
-    from PIL.PngImagePlugin import PngInfo
-
-    text = PngInfo()
-    text.add_itxt("XML:com.adobe.xmp", xmp)
-    return text
-
-
-def _tiff_tags(exif: bytes, xmp: bytes) -> Image.Exif:
-    """A TIFF file is its own EXIF, and XMP one of its tags."""
-    from PIL import Image
-
-    tags = Image.Exif()
-    tags.load(exif)
-    if xmp:
-        tags[_TIFF_XMP] = xmp
-    return tags
-
-
-_OPTIONS = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}
-_NAMES = {"icc": "the ICC profile", "exif": "EXIF", "xmp": "XMP"}
-_HOLDERS = {"PNG", "JPEG", "WEBP", "TIFF", "AVIF"}
-_TIFF_XMP = 700
-
-
-def _exif_of_tiff(image: Image.Image) -> bytes:
-    """The descriptive tags of a TIFF file, which is its own EXIF. Pillow has turned the pixels upright by then."""
-    try:
-        exif = image.getexif()
-        for tag in set(exif) & _TIFF_STRUCTURE:
-            del exif[tag]
-        return exif.tobytes() if len(exif) else b""
-    except DAMAGE:
-        return b""
+    clean = cleaned(exif)
+    if clean is None:
+        raise InputError("exif has no TIFF header: it is damaged; give other bytes, or None to leave it out")
+    return Metadata(icc, clean, xmp)

@@ -12,13 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cwic.errors import InputError
+from cwic.image.guard import errors_as_ours
 from cwic.image.metadata import Metadata
-
-_ADVICE = {
-    "CMYK": 'is CMYK: convert it to RGB first, with its colour profile or with image.convert("RGB")',
-    "F": "holds floats: scale it to 0..255 and save it with 8 bits per channel first",
-    "I": "has more than 8 bits per channel: save it with 8 bits first",
-}
+from cwic.image.refusals import refuse_unsupported
 
 
 class Picture(NamedTuple):
@@ -81,22 +77,6 @@ def is_array(image: Any) -> bool:
     return _is_tensor(image) or any(hasattr(image, name) for name in ("__array__", "__array_interface__"))
 
 
-def refuse_unsupported(image: Image.Image) -> None:
-    """Raise InputError, with what to do, for a Pillow image that cwic does not code. Reads no pixels.
-
-    To be called before the pixels are loaded: Pillow reduces 16-bit RGB files to 8 bits silently then.
-    """
-    # A multi-picture JPEG, as phones write it, is one photograph with its previews.
-    frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise InputError(f"picture has {frames} frames, cwic codes still ones: save one frame as PNG first")
-    if image.mode.startswith("I") or any(";16" in str(tile[3]) for tile in getattr(image, "tile", [])):
-        raise InputError(f"picture {_ADVICE['I']}")
-    if image.mode not in ("RGB", "RGBA", "L", "LA", "P", "PA", "1"):
-        advice = _ADVICE.get(image.mode, f'has mode {image.mode}: use image.convert("RGB") first')
-        raise InputError(f"picture {advice}")
-
-
 def to_pillow(picture: Picture, metadata: Metadata | None = None) -> Image.Image:
     """The picture as a Pillow image of its full mode, with metadata in its `info`."""
     image = Image.fromarray(picture.pixels)
@@ -112,10 +92,8 @@ def _from_pillow(image: Image.Image) -> Picture:
     mode = {"P": "RGB", "PA": "RGB", "1": "L"}.get(image.mode, image.mode).removesuffix("A")
     if image.has_transparency_data:
         mode += "A"
-    try:
+    with errors_as_ours("picture is damaged"):
         pixels = np.asarray(image if image.mode == mode else image.convert(mode))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"picture is damaged: {error}") from error
     return _split(pixels, mode)
 
 

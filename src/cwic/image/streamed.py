@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.ExifTags import Base
 
-from cwic.errors import InputError
+from cwic.image.exif import orientation_of
 from cwic.image.files import open_image, open_unread
-from cwic.image.metadata import DAMAGE, Metadata, metadata_of
+from cwic.image.metadata import Metadata, metadata_of
 from cwic.image.one_pixel import with_one_pixel
 
 LARGE = 1 << 24
@@ -27,8 +26,6 @@ _ROWS = 64
 _LOADERS = {"PNG": "pngload_source", "TIFF": "tiffload_source"}
 _LOSSLESS = {None, "raw", "packbits", "tiff_lzw", "tiff_deflate", "tiff_adobe_deflate"}
 """Compressions of TIFF that both libraries undo, to the same samples; None for PNG."""
-_TURNED = range(2, 9)
-"""Orientations in EXIF of pictures that are not upright."""
 _TEMPORARY_VARIABLES = ("TMPDIR", "TEMP", "TMP")
 _DISK = Path("/var/tmp")
 
@@ -39,7 +36,7 @@ class Streamed(NamedTuple):
     Attributes:
         pixels: a memory map, uint8 `[H, W]`, or `[H, W, C]` of 2 (LA), 3 (RGB) or 4 (RGBA) channels. Its file has no
             name any more, and is gone when the map is, however the process ends.
-        metadata: what reading the file whole would have kept.
+        metadata: what reading the file whole would have kept; none with `upright`, which is for leaving them out.
     """
 
     pixels: NDArray[np.uint8]
@@ -57,17 +54,18 @@ def stream_picture(path: str | os.PathLike[str], *, upright: bool = False) -> St
     Raises `InputError` and `LimitError` as `open_image`, before any pixel is decoded.
     """
     with open_unread(path) as image:
-        if image.width * image.height < LARGE or not _is_plain(image):
-            return None
         try:
-            described = open_image(with_one_pixel(path)) if image.format == "PNG" else image
-            if (upright or image.format == "TIFF") and described.getexif().get(Base.Orientation) in _TURNED:
+            if image.width * image.height < LARGE or not _is_plain(image):
                 return None
-            metadata = metadata_of(described)
+            described = open_image(with_one_pixel(path)) if image.format == "PNG" else image
+            if (upright or image.format == "TIFF") and orientation_of(described) != 1:
+                return None
             pixels = _decode(path, image)
-        except (InputError, *DAMAGE):
+        except Exception:  # whoever reads it whole says what is wrong
             return None
-        return None if pixels is None else Streamed(pixels, metadata)
+        if pixels is None:
+            return None
+        return Streamed(pixels, Metadata() if upright else metadata_of(described))
 
 
 def _is_plain(image: Image.Image) -> bool:

@@ -1,0 +1,47 @@
+"""What a library raises for one bad file, as an error of cwic's own with one line."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cwic.errors import CwicError, InputError, LimitError
+
+
+@contextmanager
+def errors_as_ours(what: str) -> Iterator[None]:
+    """Around calls of Pillow: a file, or metadata in it, can make it raise anything. Its warnings are kept back.
+
+    Raises `LimitError` for more pixels than Pillow's limit, and `InputError`, "WHAT: reason", for all else.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with quiet_pillow():
+            yield
+    except CwicError:
+        raise
+    except UnidentifiedImageError:
+        raise InputError("not a picture of a format that Pillow reads") from None
+    except Image.DecompressionBombError as error:
+        raise LimitError(f"{one_line(error)} Trusted files: --no-limits") from error
+    except MemoryError as error:
+        raise InputError(f"{what}: it asks for more memory than there is") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            raise InputError(f"cannot read the file: {error.strerror or error}") from error
+        raise InputError(f"{what}: {one_line(error)}") from error
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Without Pillow's own warnings, of EXIF that is odd or of files that are large: cwic says what matters."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\b")
+        yield
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in one line; its name where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,34 @@
+"""What does not get from a picture into a file is said: as warnings, which the command line turns into lines."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+
+class LossWarning(UserWarning):
+    """Something of a picture that a file does not keep. `warnings.simplefilter("ignore", LossWarning)` silences it."""
+
+
+def warn_of(losses: Sequence[str], stacklevel: int = 3) -> None:
+    """One warning that names all that is left out; none where nothing is."""
+    if losses:
+        warnings.warn(LossWarning(f"left out: {', '.join(losses)}"), stacklevel=stacklevel)
+
+
+@contextmanager
+def losses_to(say: Callable[[str], None]) -> Iterator[None]:
+    """Inside, every `LossWarning` is a call of `say` with its text; other warnings go where they went."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LossWarning)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: object) -> None:
+            if issubclass(category, LossWarning):
+                say(str(message))
+            else:
+                shown(message, category, *place)  # type: ignore[arg-type]
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+
+import pytest
+from PIL import Image, UnidentifiedImageError
+
+from cwic.errors import FormatError, InputError, LimitError
+from cwic.image.guard import errors_as_ours, one_line, quiet_pillow
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("two\nlines"),
+        struct.error("short"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"),
+        SyntaxError("broken"),
+        KeyError(3),
+        IndexError(),
+        zlib.error("stream"),
+        AssertionError(),
+        OSError("truncated"),
+        MemoryError(),
+        OverflowError("large"),
+        EOFError(),
+    ],
+)
+def test_whatever_pillow_raises_is_an_input_error_of_one_line(error: Exception) -> None:
+    with pytest.raises(InputError, match=r"^picture is damaged: .+$") as raised, errors_as_ours("picture is damaged"):
+        raise error
+    assert "\n" not in str(raised.value)
+    assert one_line(error)
+
+
+def test_errors_with_a_meaning_of_their_own() -> None:
+    for error, type, reason in (
+        (UnidentifiedImageError("cannot"), InputError, "not a picture"),
+        (Image.DecompressionBombError("large."), LimitError, "large. Trusted files: --no-limits"),
+        (FileNotFoundError(2, "No such file", "a.png"), InputError, "cannot read the file: No such file"),
+        (FormatError("ours"), FormatError, "^ours$"),
+    ):
+        with pytest.raises(type, match=reason), errors_as_ours("picture is damaged"):
+            raise error
+    with pytest.raises(KeyboardInterrupt), errors_as_ours("picture is damaged"):
+        raise KeyboardInterrupt
+
+
+def test_pillows_own_warnings_are_kept_back() -> None:
+    image = Image.new("L", (1, 1))
+    image.info["exif"] = b"II*\0\xff\xff\xff\xff"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with quiet_pillow():
+            assert not image.getexif()
