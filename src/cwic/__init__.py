@@ -28,6 +28,7 @@ from cwic.errors import (
 if TYPE_CHECKING:
     from cwic.codec import Recovered, decode, encode, recover
     from cwic.container.limits import Limits
+    from cwic.image.losses import LossWarning
     from cwic.image.metadata import Metadata
     from cwic.info import Info, list_models, read_info
     from cwic.models.catalog import open_model
@@ -40,6 +41,7 @@ _HOMES = {
     "recover": "cwic.codec",
     "Recovered": "cwic.codec",
     "Limits": "cwic.container.limits",
+    "LossWarning": "cwic.image.losses",
     "Metadata": "cwic.image.metadata",
     "read_info": "cwic.info",
     "Info": "cwic.info",
@@ -54,6 +56,7 @@ __all__ = [
     "InputError",
     "LimitError",
     "Limits",
+    "LossWarning",
     "Metadata",
     "ModelError",
     "OutputExistsError",

@@ -30,7 +30,7 @@ from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.container.salvage import salvage
 from cwic.container.source import Source, check_path, data_of
 from cwic.entropy.lossless import OPAQUE, decode_plane, encode_plane
-from cwic.errors import FormatError, ModelError
+from cwic.errors import FormatError, LimitError, ModelError
 from cwic.image.fidelity import psnr
 from cwic.image.files import open_image
 from cwic.image.metadata import Metadata, metadata_of, upright
@@ -246,7 +246,10 @@ def _opened(image: Any) -> Any:
 
 def _side_chunks(picture: Picture, metadata: Metadata, limits: Limits) -> list[Chunk]:
     """All that a file holds besides its tiles."""
-    limits.check("max_metadata_bytes", sum(map(len, metadata)))
+    try:
+        limits.check("max_metadata_bytes", sum(map(len, metadata)))
+    except LimitError as error:
+        raise LimitError(f"metadata: {error}; --strip, or strip=True, leaves them out") from error
     chunks = metadata.to_chunks()
     if picture.alpha is not None:
         chunks.append(Chunk(ALPHA, encode_plane(picture.alpha)))
