@@ -289,6 +289,21 @@ def test_a_run_that_diverges_stops_and_keeps_the_last_good_state(
     assert not any(word in line for line in lines for word in ("NaN", "Infinity"))
 
 
+def test_a_short_run_without_a_good_step_in_its_later_half_has_no_end(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = learner.rate_distortion, itertools.count()
+
+    def bad_from_the_second_on(*arguments: object) -> object:
+        result = real(*arguments)
+        return result._replace(loss=result.loss * float("inf")) if next(calls) else result
+
+    monkeypatch.setattr(learner, "rate_distortion", bad_from_the_second_on)
+    with pytest.raises(DivergedError, match="after 4 steps"):
+        loop.train(paper_recipe, folder, tmp_path / "run", 4, accelerator="cpu")
+    assert not (tmp_path / "run" / "final.ckpt").exists()
+
+
 def test_weights_that_are_not_finite_end_a_run_at_once(
     paper_recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,10 +139,14 @@ class Learner:
         self._sums.clear()
         return Metrics(loss, J, bpp, mse, int(self._skipped))
 
-    def has_diverged(self) -> bool:
-        """Whether nothing can be learned any more; waits for the device, and all processes have to ask."""
+    def has_diverged(self, ended: bool = False) -> bool:
+        """Whether nothing can be learned any more; waits for the device, and all processes have to ask.
+
+        Of a run that has `ended`, however short, the later half tells.
+        """
+        patience = min(PATIENCE, max(2, self.progress.step // 2)) if ended else PATIENCE
         weights = nn.utils.get_total_norm(self._optimisers.parameters)
-        lost = (self._in_a_row >= PATIENCE) | ~weights.isfinite()
+        lost = (self._in_a_row >= patience) | ~weights.isfinite()
         return bool(self._fabric.all_reduce(lost.float(), reduce_op="max"))
 
     def save(self, path: Path) -> None:

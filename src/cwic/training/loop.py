@@ -101,10 +101,9 @@ def train(
         if metrics := learner.metrics():
             done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
             journal.report(progress.step, progress.elapsed, done, metrics)
-        refuse_diverged()
 
-    def refuse_diverged() -> None:
-        if learner.has_diverged():
+    def refuse_diverged(ended: bool = False) -> None:
+        if learner.has_diverged(ended):
             raise diverged(progress.step, run / LATEST)
 
     def check() -> None:
@@ -131,6 +130,7 @@ def train(
             if not clock.tick(interrupt.asked):
                 continue
             report()
+            refuse_diverged()
             if progress.elapsed - saved > save_every:
                 saved = progress.elapsed
                 learner.save(run / LATEST)
@@ -139,6 +139,7 @@ def train(
                 check()
         report()
         finished = done >= 1
+        refuse_diverged(finished)
         end = run / (FINAL if finished else LATEST)
         learner.save(end)
         if finished:
