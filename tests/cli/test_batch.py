@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,6 +89,12 @@ def test_json_has_neither_nan_nor_infinity(capsys: pytest.CaptureFixture[str]) -
     record = {"a": float("nan"), "b": [1.5, float("inf")], "c": {"d": (float("-inf"), None)}}
     batch.report("", record, as_json=True)
     assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None], "c": {"d": [None, None]}}
+
+
+def test_a_closed_stdin_is_an_error_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="closed"):
+        batch.read("-")
 
 
 def test_a_pipe_is_written_directly(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def test_a_path_comes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cwic-s").mkdir()
     assert find_recipe("cwic-s").is_file()
+    os.mkfifo(tmp_path / "cwic-m")
+    assert find_recipe("cwic-m") == Path("cwic-m")
     (tmp_path / "cwic-s.toml").write_text("")
     assert find_recipe("cwic-s.toml") == Path("cwic-s.toml")
     for name in ("cwic-x", "other/cwic-s", str(tmp_path / "missing.toml")):

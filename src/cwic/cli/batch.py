@@ -80,7 +80,11 @@ def complain(name: str, error: BaseException) -> int:
 
 def read(source: str) -> bytes:
     """All bytes of a file or of stdin. Raises InputError."""
-    return sys.stdin.buffer.read() if source in STDIN else read_bytes(source)
+    if source not in STDIN:
+        return read_bytes(source)
+    if sys.stdin is None:
+        raise InputError("it is closed")
+    return sys.stdin.buffer.read()
 
 
 def is_file(source: str) -> bool:

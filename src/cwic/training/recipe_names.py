@@ -23,7 +23,7 @@ def recipe_names() -> list[str]:
 def find_recipe(name: str) -> Path:
     """The file of a recipe: the one at that path, or else the package's one of that name. Raises `InputError`."""
     path = Path(name)
-    if path.is_file():
+    if path.exists() and not path.is_dir():
         return path
     for folder in _FOLDERS:
         found = folder / f"{path.name.removesuffix(SUFFIX)}{SUFFIX}"
