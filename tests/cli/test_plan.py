@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from cwic.cli import plan as module
-from cwic.cli.plan import Job, UsageError, check_job, check_target, plan, shown
+from cwic.cli.plan import Job, UsageError, check_job, check_target, check_writable, plan, shown
 from cwic.errors import InputError, OutputExistsError
 
 
@@ -125,6 +125,14 @@ def test_outputs_that_cannot_be_written_are_found_before_the_work(
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(InputError, match="nothing can be written"):
         check_target(tmp_path / "new", force=False)
+
+
+def test_where_nothing_can_be_written_is_tried(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new")
+    assert not list(tmp_path.iterdir())
+    for path in (tmp_path / "missing" / "new", Path("/proc/new")):
+        with pytest.raises(InputError, match="cannot be written"):
+            check_writable(path)
 
 
 def test_names_are_shown_on_one_line_whatever_is_in_them() -> None:

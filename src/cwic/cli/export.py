@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cwic.cli import batch
-from cwic.cli.plan import check_target
+from cwic.cli.plan import check_target, check_writable
 from cwic.errors import InputError
 
 
@@ -39,6 +39,7 @@ def export(
         from cwic.training.recipe_names import find_recipe
 
         check_target(output, force=force, source=checkpoint)
+        check_writable(output)
         check_card(output, force=force)
         name = export_checkpoint(checkpoint, output, load_recipe(find_recipe(recipe)), data, validation)
         batch.report(f"{output}  model_id {name}", {"weights": str(output), "model_id": name}, as_json=as_json)

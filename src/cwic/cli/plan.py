@@ -89,6 +89,17 @@ def check_target(path: Path, *, force: bool, source: str | os.PathLike[str] | No
             raise InputError(f"nothing can be written to the folder of output {shown(path)}")
 
 
+def check_writable(path: Path) -> None:
+    """Try to write beside a path, where hours of work would come to nothing. Raises `InputError`."""
+    from tempfile import TemporaryFile
+
+    try:
+        with TemporaryFile(dir=Path(os.path.realpath(path)).parent, prefix=".cwic-"):
+            pass
+    except OSError as error:
+        raise InputError(f"output {shown(path)} cannot be written: {error.strerror}") from None
+
+
 def shown(name: str | os.PathLike[str]) -> str:
     r"""A name as it can be printed on one line: bytes that are no text, and control characters, as `\x` and digits."""
     return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(name))

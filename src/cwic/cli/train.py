@@ -12,7 +12,7 @@ import typer
 
 from cwic.cli import batch
 from cwic.cli.export import check_card
-from cwic.cli.plan import check_target
+from cwic.cli.plan import check_target, check_writable
 from cwic.errors import InputError, OutputExistsError
 from cwic.models.catalog import SUFFIX
 
@@ -147,5 +147,6 @@ def _check(output: Path, run: Path, *, force: bool) -> None:
         raise InputError(f"output {output} would replace a checkpoint of the run")
     if output.resolve().parent != run.resolve():  # the folder of the run is made
         check_target(output, force=force)
+        check_writable(output)
     elif output.exists() and not force:
         raise OutputExistsError(f"output {output} exists already: -f replaces it")
