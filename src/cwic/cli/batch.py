@@ -7,8 +7,9 @@ import math
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -53,15 +54,18 @@ NoLimits = Annotated[bool, typer.Option("--no-limits", help="Accept any size: fo
 AsJson = Annotated[bool, typer.Option("--json", help="Results as one JSON object per line.")]
 
 
-def run(names: Sequence[str], work: Callable[[int], None]) -> None:
+def run(names: Sequence[str], work: Callable[[int], None], *, with_warnings: bool = False) -> None:
     """Do `work(index)` for every name. A failure, whatever it is, is reported and does not stop the others.
+
+    `with_warnings`: what is warned of meanwhile is said in a line for each file, instead of as Python does it.
 
     Exits with the highest exit code among the failures, if there are any.
     """
     worst = 0
     for index, name in enumerate(names):
         try:
-            work(index)
+            with _warnings_said_of(name) if with_warnings else nullcontext():
+                work(index)
         except PASSED_ON:
             raise
         except BaseException as error:  # extensions raise kinds of their own, which are no Exception
@@ -70,11 +74,27 @@ def run(names: Sequence[str], work: Callable[[int], None]) -> None:
         raise typer.Exit(worst)
 
 
+@contextmanager
+def _warnings_said_of(name: str) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, UserWarning):
+                say(f"cwic: {_called(name)}: {' '.join(str(message).split())}")
+            else:
+                usual(message, category, *place)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
 def complain(name: str, error: BaseException) -> int:
     """Say what went wrong with a file, in one line; in Python's development mode, where too. Returns its exit code."""
     if sys.flags.dev_mode and not isinstance(error, (CwicError, OSError)):
         traceback.print_exception(error)
-    say(f"cwic: {'stdin' if name == PIPE else shown(name)}: {_reason(error)}")
+    say(f"cwic: {_called(name)}: {_reason(error)}")
     return error.exit_code if isinstance(error, CwicError) else 1
 
 
@@ -140,6 +160,10 @@ def report(line: str, record: dict[str, Any], *, as_json: bool, target: str = ""
 def say(text: str) -> None:
     """Talk, to stderr."""
     typer.echo(text, err=True)
+
+
+def _called(name: str) -> str:
+    return "stdin" if name == PIPE else shown(name)
 
 
 def _finite(value: Any) -> Any:

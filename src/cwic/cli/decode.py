@@ -103,7 +103,7 @@ def decode(
         if lost:
             raise FormatError(f"damaged, and the rest is in {job.target}; lost:\n  " + "\n  ".join(lost))
 
-    batch.run([job.source for job in planned], work)
+    batch.run([job.source for job in planned], work, with_warnings=True)
 
 
 def _save(image: Image.Image, target: str, format: str, *, quality: int | None, force: bool) -> None:

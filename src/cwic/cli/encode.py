@@ -153,4 +153,4 @@ def encode(
             target=job.target,
         )
 
-    batch.run([job.source for job in planned], work)
+    batch.run([job.source for job in planned], work, with_warnings=True)
