@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import json
+import os
+import struct
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,41 +13,6 @@ import typer
 
 from cwic.cli import batch
 from cwic.errors import FormatError, InputError, OutputExistsError
-
-
-def _targets(inputs: list[str], output: str | None) -> list[str]:
-    return [job.target for job in batch.plan(inputs, output, ".cwic")]
-
-
-def test_outputs_are_named_after_inputs(tmp_path: Path) -> None:
-    assert _targets(["a/photo.png", "b.tar.jpg", "noname"], None) == [
-        "a/photo.cwic",
-        "b.tar.cwic",
-        "noname.cwic",
-    ]
-    assert _targets(["a/photo.png", "b.jpg"], str(tmp_path)) == [
-        f"{tmp_path}/photo.cwic",
-        f"{tmp_path}/b.cwic",
-    ]
-    assert _targets(["photo.png"], "other") == ["other"]
-    assert _targets(["photo.png"], "-") == ["-"]
-    assert _targets(["-"], None) == ["-"]
-    assert _targets(["-"], "out") == ["out"]
-
-
-@pytest.mark.parametrize(
-    ("inputs", "output", "reason"),
-    [
-        (["a.png", "b.png"], "one", "existing folder"),
-        (["a.png", "b.png"], "-", "existing folder"),
-        (["a.png", "-"], None, "only input"),
-        (["-"], ".", "needs a file name"),
-        (["a.png", "a.jpg"], None, r"a\.png and a\.jpg would both become a\.cwic"),
-    ],
-)
-def test_names_that_cannot_work_are_usage_errors(inputs: list[str], output: str | None, reason: str) -> None:
-    with pytest.raises(typer.BadParameter, match=reason):
-        batch.plan(inputs, output, ".cwic")
 
 
 def test_one_failure_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +40,89 @@ def test_one_failure_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]
         "cwic: d: not enough memory",
         "cwic: e: No: f",
     ]
+
+
+class _PanicError(BaseException):
+    """What an extension raises that knows no better."""
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RuntimeError("no\n  more"), "RuntimeError: no more"),
+        (struct.error("unpack requires a buffer of 4 bytes"), "error: unpack requires a buffer of 4 bytes"),
+        (UnicodeEncodeError("ascii", "\xe9", 0, 1, "no"), "UnicodeEncodeError: 'ascii' codec can't encode"),
+        (RecursionError("deep"), "RecursionError: deep"),
+        (KeyError("w"), "KeyError: 'w'"),
+        (_PanicError("index"), "_PanicError: index"),
+    ],
+)
+def test_an_error_of_any_kind_is_one_line(error: BaseException, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    done = []
+
+    def work(index: int) -> None:
+        done.append(index)
+        if index == 0:
+            raise error
+
+    with pytest.raises(typer.Exit) as stop:
+        batch.run(["a", "b"], work)
+    assert (stop.value.exit_code, done) == (1, [0, 1])
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"cwic: a: {line}")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), BrokenPipeError(), typer.BadParameter("b")])
+def test_what_is_said_to_the_whole_run_ends_it(error: BaseException) -> None:
+    def work(_: int) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        batch.run(["a"], work)
+
+
+def test_a_warning_is_a_line_for_each_file(capsys: pytest.CaptureFixture[str]) -> None:
+    def work(_: int) -> None:
+        warnings.warn("left out:\n EXIF", UserWarning, stacklevel=1)
+
+    before = warnings.showwarning
+    batch.run(["a", "b"], work, with_warnings=True)
+    assert capsys.readouterr().err.splitlines() == ["cwic: a: left out: EXIF", "cwic: b: left out: EXIF"]
+    assert warnings.showwarning is before
+
+
+def test_names_are_said_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    batch.complain("caf\udce9\n.png", InputError("bad"))
+    assert capsys.readouterr().err == "cwic: caf\\xe9\\n.png: bad\n"
+
+
+def test_json_has_neither_nan_nor_infinity(capsys: pytest.CaptureFixture[str]) -> None:
+    record = {"a": float("nan"), "b": [1.5, float("inf")], "c": {"d": (float("-inf"), None)}}
+    batch.report("", record, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None], "c": {"d": [None, None]}}
+
+
+def test_a_closed_stdin_is_an_error_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="closed"):
+        batch.read("-")
+
+
+def test_a_pipe_is_written_directly(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        batch.write(str(pipe), b"data", force=False)
+        assert read.result() == b"data"
+    # A pipe without a name in the file system, as a shell's >( ) has.
+    ends = os.pipe()
+    batch.write(f"/dev/fd/{ends[1]}", b"more", force=False)
+    assert os.read(ends[0], 9) == b"more"
+    os.close(ends[0])
+    with pytest.raises(InputError, match="nobody reads"):
+        batch.write(f"/dev/fd/{ends[1]}", b"more", force=False)
+    os.close(ends[1])
 
 
 def test_data_of_a_file_and_of_its_memory_map(tmp_path: Path) -> None:

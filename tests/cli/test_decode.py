@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +109,65 @@ def test_exif_that_is_none_does_not_cost_the_picture(run_cwic: Run, coded: Path)
     assert answer.err.endswith("PNG cannot hold EXIF: left out\n")
     with Image.open(coded.with_suffix(".png")) as image:
         assert image.tobytes() == PHOTO.tobytes()
+
+
+def test_a_format_with_loss_is_good_by_default_and_says_what_it_loses(run_cwic: Run, coded: Path) -> None:
+    good, small = coded.with_name("good.jpg"), coded.with_name("small.jpg")
+    answer = run_cwic("decode", coded, "-o", good)
+    assert answer.code == 0
+    assert "JPEG loses some of the picture: quality 95" in answer.err
+    with Image.open(good) as image:
+        assert {component[1:3] for component in image.layer} == {(1, 1)}  # colours in full resolution
+    assert run_cwic("decode", coded, "-o", small, "--output-quality", 30).code == 0
+    assert small.stat().st_size < good.stat().st_size
+    for options in (("--output-quality", 0), ("--output-quality", 101)):
+        assert run_cwic("decode", coded, "-o", small, "-f", *options).code == 2
+    assert run_cwic("decode", coded, "--output-quality", 90).code == 2
+    assert not coded.with_suffix(".png").exists()
+
+
+def test_pipes_have_names_too(run_cwic: Run, coded: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        fed = pool.submit(pipe.write_bytes, coded.read_bytes())
+        assert run_cwic("decode", pipe, "-o", tmp_path / "a.png", "--crop", "0,0,30,20").code == 0
+        fed.result()
+        fed = pool.submit(pipe.write_bytes, coded.read_bytes())
+        assert run_cwic("info", pipe).code == 0
+        fed.result()
+        read = pool.submit(pipe.read_bytes)
+        assert run_cwic("decode", coded, "-o", pipe).code == 0
+    for png in (read.result(), (tmp_path / "a.png").read_bytes()):
+        assert Image.open(io.BytesIO(png)).tobytes() == PHOTO.tobytes()
+    answer = run_cwic("decode", "/dev/stdin", stdin=coded.read_bytes())
+    assert Image.open(io.BytesIO(answer.out)).size == PHOTO.size
+
+
+def test_whatever_a_writer_raises_the_others_are_done(
+    run_cwic: Run, coded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = coded.with_name("odd.cwic")
+    odd.write_bytes(cwic.encode(PHOTO.crop((0, 0, 7, 7))))
+    plain = Image.Image.save
+
+    def save(self: Image.Image, *args: Any, **options: Any) -> None:
+        if self.width == 7:
+            raise RuntimeError("encoder error")
+        plain(self, *args, **options)
+
+    monkeypatch.setattr(Image.Image, "save", save)
+    answer = run_cwic("decode", odd, coded)
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert answer.err.startswith(f"cwic: {odd}: ")
+    assert coded.with_suffix(".png").exists()
+
+
+def test_seconds_say_whether_the_model_was_loaded_in_them(run_cwic: Run, coded: Path) -> None:
+    other = coded.with_name("other.cwic")
+    other.write_bytes(coded.read_bytes())
+    lines = run_cwic("decode", coded, other, "--json").out.splitlines()
+    assert [json.loads(line)["seconds_include_loading"] for line in lines] == [True, False]
 
 
 @pytest.mark.parametrize("suffix", [".bmp", ".ppm", ".gif", ".tga"])

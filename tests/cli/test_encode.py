@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import struct
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -212,3 +216,123 @@ def test_a_damaged_large_picture_is_an_error_as_ever(
     monkeypatch.setattr(streamed, "LARGE", 600)
     assert run_cwic("encode", photo) == whole
     assert not photo.with_suffix(".cwic").exists()
+
+
+@pytest.mark.parametrize("where", ["fifo", "descriptor"])
+def test_a_pipe_is_read_once_and_by_any_name(run_cwic: Run, photo: Path, tmp_path: Path, where: str) -> None:
+    output, end = tmp_path / "out.cwic", tmp_path / "pipe"
+    if where == "fifo":
+        os.mkfifo(end)
+        name, opened = str(end), lambda: os.open(end, os.O_WRONLY)
+    else:
+        ends = os.pipe()
+        name, opened = f"/dev/fd/{ends[0]}", lambda: ends[1]
+
+    def feed() -> None:
+        with os.fdopen(opened(), "wb") as file:
+            file.write(photo.read_bytes())
+
+    with ThreadPoolExecutor() as pool:
+        fed = pool.submit(feed)
+        assert run_cwic("encode", name, "-o", output).code == 0
+        fed.result()
+    assert read_container(output.read_bytes()).header.width == 30
+
+
+@pytest.mark.parametrize("name", ["/dev/stdin", "/dev/fd/0"])
+def test_stdin_and_stdout_have_other_names(run_cwic: Run, photo: Path, name: str) -> None:
+    answer = run_cwic("encode", name, "-o", "/dev/stdout", stdin=photo.read_bytes())
+    assert (answer.code, read_container(answer.out).header.width) == (0, 30)
+    assert answer.err.startswith(f"{name} -> -  30x20")
+
+
+def test_a_name_that_is_no_text_is_said_with_escapes(
+    run_cwic: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = os.fsdecode(os.fsencode(photo.parent) + b"/caf\xe9.png")
+    Path(odd).write_bytes(photo.read_bytes())
+    answer = run_cwic("encode", odd, photo)
+    assert (answer.code, answer.err) == (0, "")
+    first, second = answer.out.decode().splitlines()
+    assert "/caf\\xe9.png -> " in first
+    assert second.startswith(str(photo))
+    assert Path(odd).with_suffix(".cwic").is_file()
+    record = json.loads(run_cwic("encode", odd, "-f", "--json").out)
+    assert record["input"] == odd
+    # A terminal of few letters.
+    few = photo.rename(photo.with_name("\u5199\u771f.png"))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
+    assert run_cwic("encode", few).code == 0
+    sys.stdout.flush()
+    assert b"\\u5199\\u771f.png -> " in sys.stdout.buffer.getvalue()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("x"), struct.error("x"), MemoryError(), ZeroDivisionError("x")])
+def test_whatever_a_reader_raises_the_others_are_done(
+    run_cwic: Run, photo: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    from cwic.image import files
+
+    bad = photo.with_name("bad.png")
+    bad.write_bytes(photo.read_bytes())
+    plain = files.open_image
+
+    def read(source: Any) -> Image.Image:
+        if "bad" in str(source):
+            raise error
+        return plain(source)
+
+    monkeypatch.setattr(files, "open_image", read)
+    answer = run_cwic("encode", bad, photo)
+    assert answer.code == 1
+    assert len(answer.err.splitlines()) == 1
+    assert "Traceback" not in answer.err
+    assert photo.with_suffix(".cwic").exists()
+    assert not bad.with_suffix(".cwic").exists()
+
+
+def test_a_value_that_an_argument_cannot_have_is_said_of_the_file(
+    run_cwic: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cwic
+
+    def refuse(*_: object, **__: object) -> bytes:
+        raise ValueError("a model of one rate takes no quality")
+
+    monkeypatch.setattr(cwic, "encode", refuse)
+    answer = run_cwic("encode", photo)
+    assert (answer.code, answer.err) == (2, f"cwic: {photo}: a model of one rate takes no quality\n")
+
+
+def test_a_clash_leaves_the_others(run_cwic: Run, photo: Path) -> None:
+    other, third = photo.with_suffix(".jpg"), photo.with_name("third.png")
+    for path in (other, third):
+        path.write_bytes(photo.read_bytes())
+    folder = photo.with_name("small")
+    answer = run_cwic("encode", photo, other, third, "-f", "-o", f"{folder}/")
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 2
+    assert [path.name for path in folder.iterdir()] == ["third.cwic"]
+    assert run_cwic("encode", photo, photo, f"{photo.parent}/./photo.png").code == 0
+
+
+def test_coded_bytes_replace_no_picture(run_cwic: Run, photo: Path) -> None:
+    other = photo.with_name("other.png")
+    assert run_cwic("encode", photo, "-o", other).code == 2
+    assert not other.exists()
+    assert run_cwic("encode", photo, "-o", other, "-f").code == 0
+    assert run_cwic("encode", photo, "-o", other, "-f").code == 0  # they replace coded bytes
+    other.write_bytes(photo.read_bytes())
+    for options in ((), ("-f",)):
+        assert run_cwic("encode", photo, "-o", other, *options).code in (1, 6)
+        assert other.read_bytes() == photo.read_bytes()
+
+
+def test_seconds_say_whether_the_model_was_loaded_in_them(run_cwic: Run, photo: Path) -> None:
+    other = photo.with_name("other.png")
+    other.write_bytes(photo.read_bytes())
+    lines = run_cwic("encode", photo, other, "--json").out.splitlines()
+    assert [json.loads(line)["seconds_include_loading"] for line in lines] == [True, False]
+    first, second = run_cwic("encode", photo, other, "-f").out.decode().splitlines()
+    assert first.endswith(" s with loading the model")
+    assert second.endswith(" s")

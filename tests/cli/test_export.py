@@ -48,6 +48,16 @@ def test_weights_that_are_there_are_kept(run_cwic: Run, tmp_path: Path, seen: li
     assert run_cwic("export", recipe, "a.ckpt", "-o", weights, "--data", tmp_path, "-f").code == 0
 
 
+def test_a_card_that_is_there_is_kept(run_cwic: Run, tmp_path: Path, seen: list[Any]) -> None:
+    (tmp_path / "README.md").write_text("mine")
+    arguments = ("export", "cwic-s", "a.ckpt", "--data", tmp_path, "-o")
+    assert run_cwic(*arguments, tmp_path / "README.safetensors").code == 6
+    assert run_cwic(*arguments, tmp_path / "card.md").code == 1
+    assert run_cwic(*arguments, tmp_path / "missing" / "w.safetensors").code == 1
+    assert not seen
+    assert run_cwic(*arguments, tmp_path / "README.safetensors", "-f").code == 0
+
+
 def test_without_torch_it_says_what_to_install(run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     answer = run_cwic("export", tmp_path / "r.toml", "a.ckpt", "-o", "w", "--data", tmp_path)

@@ -24,3 +24,7 @@ def test_help_goes_to_stdout(run_cwic: Run, args: list[str]) -> None:
 
 def test_version(run_cwic: Run) -> None:
     assert run_cwic("--version").out.decode() == f"cwic {cwic.__version__}\n"
+
+
+def test_a_shell_can_complete_names(run_cwic: Run) -> None:
+    assert b"--install-completion" in run_cwic("-h").out

@@ -35,6 +35,71 @@ def test_a_bad_recipe_ends_in_one_line(run_cwic: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "run").exists()
 
 
+def test_a_recipe_is_named_without_a_path(run_cwic: Run, tmp_path: Path, never_trained: list[str]) -> None:
+    answer = run_cwic("train", "cwic-x", "--data", tmp_path)
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "there are: " in answer.err
+    assert "cwic-s" in answer.err
+    run_cwic("train", "cwic-s-eye", "--data", tmp_path)
+    assert never_trained == ["cwic-s-eye"]
+
+
+@pytest.fixture
+def never_trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the recipes that would have been trained."""
+    import cwic.training.loop
+    from cwic.training.loop import Outcome
+
+    asked: list[str] = []
+
+    def train(recipe: Any, data: Path, run: Path, *_: object, **__: object) -> Outcome:
+        asked.append(recipe.name)
+        return Outcome(run / "final.ckpt", True)
+
+    monkeypatch.setattr(cwic.training.loop, "train", train)
+    return asked
+
+
+def test_outputs_that_cannot_be_written_are_found_before_training(
+    run_cwic: Run, tmp_path: Path, never_trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("old.safetensors", "old2.md"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder.safetensors").mkdir()
+
+    def code(*options: str) -> int:
+        return int(run_cwic("train", "cwic-s", "--data", "pictures", *options).code)
+
+    assert code("--export", "old.safetensors") == 6
+    assert code("--export", "old2.safetensors") == 6  # its card is there
+    assert code("--state", "old.safetensors") == 6
+    for option in ("--export", "--state"):
+        assert code(option, "missing/new.safetensors") == 1
+        assert code(option, "folder.safetensors", "-f") == 1
+    assert code("--export", "new.md") == 1
+    assert code("--export", "run/final.ckpt") == 1
+    assert code("--export", "n.safetensors", "--state", "./n.safetensors") == 1
+    assert code("--state", "state.ckpt") == 2
+    assert never_trained == []
+    monkeypatch.setattr("cwic.training.export.export_checkpoint", lambda *_: "0badc0de")
+    assert code("--export", "old.safetensors", "-f") == 0
+    assert code("--export", "run/new.safetensors") == 0
+    assert never_trained == ["cwic-s", "cwic-s"]
+
+
+def test_an_earlier_run_is_kept_unless_force(run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "final.ckpt").write_bytes(b"old")
+    answer = run_cwic("train", "cwic-s", "--data", tmp_path)
+    assert (answer.code, answer.err.count("\n")) == (6, 1)
+    assert "--resume run" in answer.err
+    # With it, the next thing that is missed are the pictures.
+    assert "no pictures" in run_cwic("train", "cwic-s", "--data", tmp_path, "-f", "--device", "cpu").err
+    assert (tmp_path / "run" / "final.ckpt").read_bytes() == b"old"
+
+
 @pytest.mark.parametrize("package", ["torch", "lightning"])
 def test_without_its_packages_it_says_what_to_install(
     run_cwic: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str

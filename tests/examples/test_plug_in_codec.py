@@ -13,12 +13,23 @@ def plug_in_codec(load_example: Callable[[str], ModuleType]) -> ModuleType:
     return load_example("plug_in_codec")
 
 
-def test_both_codecs_learn(plug_in_codec: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_codec_learns_and_its_modules_with_it(
+    plug_in_codec: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     plug_in_codec.main()
-    found = re.findall(r"^(\w+) .* ([\d.]+) -> ([\d.]+)$", capsys.readouterr().out, re.MULTILINE)
-    assert [name for name, _, _ in found] == ["plain", "plugged_in"]
-    for _, first, last in found:
-        assert float(last) < 0.8 * float(first)
+    out = capsys.readouterr().out
+    learned = re.findall(r"^g_[as]\.\d  (\w+) +([\d,]+) of +([\d,]+) parameters learned$", out, re.MULTILINE)
+    assert [name for name, _, _ in learned] == [
+        "FeatureEncoding",
+        "CrossWindowAttentionModule",
+        "CrossWindowAttentionModule",
+        "FeatureEncoding",
+    ]
+    for _, moved, parameters in learned:
+        assert int(moved.replace(",", "")) > 0.8 * int(parameters.replace(",", ""))
+    (found,) = re.findall(r"^loss ([\d.]+) -> ([\d.]+) in", out, re.MULTILINE)
+    assert float(found[1]) < 0.8 * float(found[0])
+    assert len(out.splitlines()) == 5  # and no comparison, which so short a training could not make
 
 
 def test_every_parameter_of_the_modules_learns(plug_in_codec: ModuleType) -> None:

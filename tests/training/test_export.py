@@ -42,7 +42,10 @@ def test_the_averaged_weights_become_a_fitted_weight_file(
     assert model.data.exact["networks.z_log2_scale.value"].any()
     coded = encode(model, np.random.default_rng(0).random((1, 3, 64, 64), np.float32), 300)
     assert np.array_equal(model.decompress(coded.data, coded.crc, 64, 64, 300), coded.y_hat)
-    (folder / "broken.png").unlink()
+    with pytest.raises(InputError, match="no pictures"):
+        export.export_checkpoint(checkpoint, tmp_path / "other.safetensors", recipe, folder, tmp_path / "missing")
+    assert not (tmp_path / "other.safetensors").exists()
+    (folder / "inner" / "broken.png").write_bytes(b"")  # is left out
     assert export.export_checkpoint(checkpoint, output, recipe, folder, folder / "inner") == name
     card = output.with_suffix(".md").read_text()
     assert f"`{name}`" in card

@@ -88,3 +88,15 @@ def test_other_processes_are_silent(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_without_tensorboard_there_is_no_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     assert module._board(tmp_path) is None
+
+
+@pytest.mark.usefixtures("board")
+def test_what_is_not_finite_is_null(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nan = float("nan")
+    with Journal(tmp_path, speaking=True, batch=8) as journal:
+        journal.report(20, 0.0, 0.0, Metrics(nan, nan, float("inf"), nan, 9))
+        journal.validated(20, 1.0, Validation(["q20"], [nan], [float("inf")], [0.5]))
+    assert "psnr nan" in capsys.readouterr().out
+    first, second = (json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / METRICS).open())
+    assert (first["loss"], first["bpp"], first["psnr"], first["images_per_s"]) == (None, None, None, None)
+    assert second["validation"] == {"labels": ["q20"], "bpp": [None], "psnr": [None], "cost": [0.5]}

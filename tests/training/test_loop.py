@@ -13,11 +13,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
-from cwic.errors import InputError
+from cwic.errors import InputError, OutputExistsError
 from cwic.lab.cwic import CwicModel
 from cwic.training import learner, loop
 from cwic.training.checkpoint import load_checkpoint
+from cwic.training.divergence import DivergedError
 from cwic.training.recipe import Recipe
 
 
@@ -198,6 +200,140 @@ def test_validation_is_said_along_the_way_and_at_the_end(
     out = capsys.readouterr().out
     assert re.search(r"^step 2  q20: [\d.]+ bpp", out, re.MULTILINE)
     assert re.search(r"^step 3  q20: [\d.]+ bpp", out, re.MULTILINE)
+
+
+def test_another_run_is_not_overwritten(paper_recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    recipe, run = replace(paper_recipe, steps=2), tmp_path / "run"
+    final = loop.train(recipe, folder, run, 1000, accelerator="cpu").checkpoint
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    for resume in (None, final):
+        with pytest.raises(OutputExistsError, match="-f"):
+            loop.train(replace(recipe, seed=2), folder, run, 1000, resume=resume, accelerator="cpu")
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+    loop.train(replace(recipe, seed=2), folder, run, 1000, accelerator="cpu", force=True)
+    assert len(json.loads((run / "record.json").read_text())["starts"]) == 1
+    assert [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [1, 2]
+    assert final.read_bytes() != before["final.ckpt"]
+
+
+def test_a_finished_run_is_said_to_be(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, run = replace(paper_recipe, steps=2), tmp_path / "run"
+    outcome = loop.train(recipe, folder, run, 1000, accelerator="cpu")
+    before = outcome.checkpoint.read_bytes()
+    assert loop.train(recipe, folder, run, 1000, resume=run, accelerator="cpu") == outcome
+    assert "is finished" in capsys.readouterr().err
+    assert outcome.checkpoint.read_bytes() == before
+    longer = loop.train(replace(recipe, steps=4), folder, run, 1000, resume=run, accelerator="cpu").checkpoint
+    assert load_checkpoint(longer)["progress"]["step"] == 4
+
+
+def test_pictures_that_cannot_be_validated_on_are_found_at_the_start(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held_out = tmp_path / "held-out"
+    held_out.mkdir()
+    (held_out / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"bad\.png"):
+        loop.train(paper_recipe, folder, tmp_path / "run", 2, validation=held_out, accelerator="cpu")
+    assert not (tmp_path / "run").exists()
+    (held_out / "good.png").write_bytes((folder / "a.png").read_bytes())
+    Image.new("CMYK", (80, 80)).save(held_out / "press.jpg")
+    loop.train(paper_recipe, folder, tmp_path / "run", 2, validation=held_out, accelerator="cpu")
+    out, err = capsys.readouterr()
+    assert re.findall(r"validation: skipped .*/(\S+):", err) == ["bad.png", "press.jpg"]
+    assert re.search(r"^step 2  lmbda 0.013: [\d.]+ bpp", out, re.MULTILINE)
+
+
+def test_a_validation_that_fails_does_not_end_the_run(
+    paper_recipe: Recipe,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(loop, "validate", fail)
+    inner = folder / "inner"
+    outcome = loop.train(
+        paper_recipe, folder, tmp_path / "run", 3, validation=inner, validate_every=1.5, accelerator="cpu"
+    )
+    assert outcome.finished
+    assert "validation left out: RuntimeError: out of memory" in capsys.readouterr().err
+
+
+def test_a_run_that_diverges_stops_and_keeps_the_last_good_state(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = learner.rate_distortion, itertools.count()
+
+    def bad_from_the_fourth_on(*arguments: object) -> object:
+        result = real(*arguments)
+        return (
+            result._replace(loss=result.loss * float("nan"), mse=result.mse * float("nan"))
+            if (next(calls) >= 3)
+            else result
+        )
+
+    monkeypatch.setattr(learner, "rate_distortion", bad_from_the_fourth_on)
+    with pytest.raises(DivergedError, match=r"after 13 steps .*latest\.ckpt"):
+        loop.train(paper_recipe, folder, tmp_path / "run", 1000, accelerator="cpu", save_every=1.5)
+    assert not (tmp_path / "run" / "final.ckpt").exists()
+    state = load_checkpoint(tmp_path / "run" / "latest.ckpt")
+    assert all(tensor.isfinite().all() for tensor in weights(state).values())
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["psnr"] is None
+    assert not any(word in line for line in lines for word in ("NaN", "Infinity"))
+
+
+def test_a_short_run_without_a_good_step_in_its_later_half_has_no_end(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = learner.rate_distortion, itertools.count()
+
+    def bad_from_the_second_on(*arguments: object) -> object:
+        result = real(*arguments)
+        return result._replace(loss=result.loss * float("inf")) if next(calls) else result
+
+    monkeypatch.setattr(learner, "rate_distortion", bad_from_the_second_on)
+    with pytest.raises(DivergedError, match="after 4 steps"):
+        loop.train(paper_recipe, folder, tmp_path / "run", 4, accelerator="cpu")
+    assert not (tmp_path / "run" / "final.ckpt").exists()
+
+
+def test_weights_that_are_not_finite_end_a_run_at_once(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = learner.Learner.step
+
+    def step(self: learner.Learner, done: float) -> None:
+        real(self, done)
+        if self.progress.step == 2:
+            next(self._model.parameters()).data.fill_(float("nan"))
+
+    monkeypatch.setattr(learner.Learner, "step", step)
+    with pytest.raises(DivergedError, match=r"after 2 steps .* no state of it was kept"):
+        loop.train(paper_recipe, folder, tmp_path / "run", 1000, accelerator="cpu")
+    assert not list((tmp_path / "run").glob("*.ckpt"))
+
+
+def test_a_device_that_is_not_there_is_an_error_of_one_line(
+    paper_recipe: Recipe, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="device cuda: there is no GPU"):
+        loop.train(paper_recipe, folder, tmp_path / "run", 1, accelerator="cuda")
+    assert not (tmp_path / "run").exists()
+    loop.check_device("auto", 8)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for accelerator in ("cuda", "auto"):
+        loop.check_device(accelerator, 2)
+        with pytest.raises(InputError, match="3 processes need as many GPUs"):
+            loop.check_device(accelerator, 3)
 
 
 def test_a_checkpoint_of_another_model_is_refused(recipe: Recipe, folder: Path, tmp_path: Path) -> None:

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
+from cwic.errors import InputError
 from cwic.image.arrays import to_floats
+from cwic.image.fidelity import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE
 from cwic.image.folder import read_picture
 from cwic.lab.cwic import CwicModel
 from cwic.lab.prior import lmbda_of
+from cwic.training import validation
 from cwic.training.loss import rate_distortion
 from cwic.training.recipe import Recipe
-from cwic.training.validation import validate
+from cwic.training.validation import usable_pictures, validate
 
 
 @pytest.fixture
@@ -48,3 +53,30 @@ def test_sizes_that_are_no_multiple_of_64_are_padded(model: CwicModel, recipe: R
         assert all(torch.tensor(values).isfinite())
     assert str(result).startswith("q20: ")
     assert "dB J" in str(result)
+
+
+def test_every_picture_is_tried_before_it_is_needed(
+    recipe: Recipe, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = usable_pictures(folder, recipe)
+    assert [file.name for file in found.files] == ["a.png", "grey.png", "b.png", "small.png"]
+    (line,) = found.skipped
+    assert line.startswith(f"{folder / 'broken.png'}: ")
+    for tune, least in (("ms-ssim", MS_SSIM_MIN_SIDE), ("eye", SSIMULACRA2_MIN_SIDE)):
+        tuned = replace(recipe, crop=256, tune=tune)
+        assert tuned.least_side == least
+    Image.new("RGB", (161, 200)).save(folder / "large.png")
+    found = usable_pictures(folder, replace(recipe, crop=192, tune="ms-ssim"))
+    assert [file.name for file in found.files] == ["large.png"]
+    assert f"{folder / 'a.png'}: ms-ssim needs at least 161 pixels a side" in found.skipped
+
+    def fail(_: Path) -> None:
+        raise RuntimeError("a reader gave up")
+
+    monkeypatch.setattr(validation, "read_picture", fail)
+    with pytest.raises(InputError, match="a reader gave up"):
+        usable_pictures(folder, recipe)
+
+
+def test_files_can_be_named_one_by_one(model: CwicModel, recipe: Recipe, folder: Path) -> None:
+    assert validate(model, recipe, [folder / "inner" / "b.png"]) == validate(model, recipe, folder / "inner")

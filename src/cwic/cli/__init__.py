@@ -2,7 +2,7 @@
 
 Results go to stdout, talk to stderr. Exit codes: 0 done, 1 run-time error, 2 usage, 3 damaged file, 4 model
 missing or different, 5 target not reachable, 6 output exists, 130 interrupted. Of several files, the highest
-code counts.
+code counts; an error that is none of cwic's own is a line too, and a 1.
 
 Numpy and Pillow are imported inside the commands that need them: `cwic info` must answer at once. So is torch, which
 only `train`, `export`, `data shard`, `models import` and `models show` without weights need.
@@ -11,6 +11,7 @@ only `train`, `export`, `data shard`, `models import` and `models show` without 
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ from cwic.cli import data, decode, encode, eval, export, info, models, train
 app = typer.Typer(
     help="cwic: a learned image codec. A photograph to a small file and back.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     # Plain text and plain tracebacks: rich would cost every command its import.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -55,6 +56,9 @@ def _root(
 
 def main() -> None:
     """Run the command line, and exit with its code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A name that the terminal cannot write is printed with escapes, and ends nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="cwic")
     except KeyboardInterrupt:

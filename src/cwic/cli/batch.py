@@ -1,29 +1,42 @@
-"""What the commands share: names of outputs, pipes, several files in one run, results and errors."""
+"""What the commands share: options, pipes, several files in one run, results and errors."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
+import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
+from cwic.cli.plan import PIPE, STDIN, shown
 from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
-from cwic.errors import CwicError
-from cwic.image.files import check_output, read_bytes, write_atomically
+from cwic.errors import CwicError, InputError
+from cwic.image.files import read_bytes, write_atomically
 
-PIPE = "-"
+PASSED_ON = (
+    KeyboardInterrupt,
+    SystemExit,
+    GeneratorExit,
+    BrokenPipeError,  # nobody reads any more: typer ends the run quietly
+    typer.Exit,
+    typer.Abort,
+    typer.BadParameter,
+)
+"""What ends a run of several files; anything else is the failure of one of them."""
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, or - for stdin.", show_default=False)]
 Output = Annotated[
     str | None,
-    typer.Option("--output", "-o", help="File, existing folder, or - for stdout.", show_default=False),
+    typer.Option("--output", "-o", help="File, folder (a new one ends in /), or - for stdout.", show_default=False),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace existing outputs.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Tiles to work on at a time.", min=1)]
@@ -41,76 +54,68 @@ NoLimits = Annotated[bool, typer.Option("--no-limits", help="Accept any size: fo
 AsJson = Annotated[bool, typer.Option("--json", help="Results as one JSON object per line.")]
 
 
-class Job(NamedTuple):
-    """One input and the output made from it; either may be PIPE."""
+def run(names: Sequence[str], work: Callable[[int], None], *, with_warnings: bool = False) -> None:
+    """Do `work(index)` for every name. A failure, whatever it is, is reported and does not stop the others.
 
-    source: str
-    target: str
-
-    def __str__(self) -> str:
-        return f"{self.source} -> {self.target}"
-
-
-def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
-    """Name the output of every input: beside it with another suffix, or as `-o` says.
-
-    Raises typer.BadParameter (usage, exit code 2) if the names cannot work.
-    """
-    into_folder = output is not None and output != PIPE and Path(output).is_dir()
-    if len(inputs) > 1:
-        if PIPE in inputs:
-            raise typer.BadParameter("- (stdin) must be the only input")
-        if output is not None and not into_folder:
-            raise typer.BadParameter("with several inputs, -o must name an existing folder")
-    if inputs[0] == PIPE and into_folder:
-        raise typer.BadParameter("the output of stdin needs a file name")
-
-    jobs = [Job(source, _target(source, output, into_folder, suffix)) for source in inputs]
-    made_from: dict[str, str] = {}
-    for source, target in jobs:
-        if made_from.setdefault(target, source) != source:
-            raise typer.BadParameter(f"{made_from[target]} and {source} would both become {target}")
-    return jobs
-
-
-def run(names: Sequence[str], work: Callable[[int], None]) -> None:
-    """Do `work(index)` for every name. A failure is reported and does not stop the others.
+    `with_warnings`: what is warned of meanwhile is said in a line for each file, instead of as Python does it.
 
     Exits with the highest exit code among the failures, if there are any.
     """
     worst = 0
     for index, name in enumerate(names):
         try:
-            work(index)
-        except BrokenPipeError:
-            raise  # nobody reads any more: typer ends the run quietly
-        except (CwicError, OSError, MemoryError) as error:
+            with _warnings_said_of(name) if with_warnings else nullcontext():
+                work(index)
+        except PASSED_ON:
+            raise
+        except BaseException as error:  # extensions raise kinds of their own, which are no Exception
             worst = max(worst, complain(name, error))
     if worst:
         raise typer.Exit(worst)
 
 
-def complain(name: str, error: Exception) -> int:
-    """Say what went wrong with a file, in one line. Returns its exit code."""
-    say(f"cwic: {'stdin' if name == PIPE else name}: {_reason(error)}")
-    return getattr(error, "exit_code", 1)
+@contextmanager
+def _warnings_said_of(name: str) -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if issubclass(category, UserWarning):
+                say(f"cwic: {_called(name)}: {' '.join(str(message).split())}")
+            else:
+                usual(message, category, *place)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
-def check_job(job: Job, *, force: bool) -> None:
-    """Refuse an output that must not be written, before any work is done. Raises as `check_output`."""
-    if job.target != PIPE:
-        check_output(job.target, force=force, source=None if job.source == PIPE else job.source)
+def complain(name: str, error: BaseException) -> int:
+    """Say what went wrong with a file, in one line; in Python's development mode, where too. Returns its exit code."""
+    if sys.flags.dev_mode and not isinstance(error, (CwicError, OSError)):
+        traceback.print_exception(error)
+    say(f"cwic: {_called(name)}: {_reason(error)}")
+    return error.exit_code if isinstance(error, CwicError) else 1
 
 
 def read(source: str) -> bytes:
     """All bytes of a file or of stdin. Raises InputError."""
-    return sys.stdin.buffer.read() if source == PIPE else read_bytes(source)
+    if source not in STDIN:
+        return read_bytes(source)
+    if sys.stdin is None:
+        raise InputError("it is closed")
+    return sys.stdin.buffer.read()
+
+
+def is_file(source: str) -> bool:
+    """Whether a file is there that can be read more than once, which pipes and devices cannot."""
+    return source not in STDIN and Path(source).is_file()
 
 
 @contextmanager
 def data_of(source: str, *, mapped: bool) -> Iterator[bytes | mmap]:
     """All bytes of a file or of stdin; of a file as a memory map if `mapped`. Raises InputError."""
-    if not mapped or source == PIPE or not os.access(source, os.R_OK) or not Path(source).stat().st_size:
+    if not mapped or not is_file(source) or not os.access(source, os.R_OK) or not Path(source).stat().st_size:
         yield read(source)
         return
     with Path(source).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
@@ -128,17 +133,24 @@ def limits(lifted: bool) -> Limits:
 
 
 def write(target: str, data: bytes | memoryview, *, force: bool) -> None:
-    """Write a whole file, or to stdout. Raises as `write_atomically`."""
+    """Write a whole file, or to stdout, a pipe or a device. Raises as `write_atomically`."""
     if target == PIPE:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
+    elif Path(target).exists() and not Path(target).is_file() and not Path(target).is_dir():
+        # By the name given: that of a pipe without one leads nowhere when it is resolved.
+        try:
+            with open(target, "wb") as file:
+                file.write(data)
+        except BrokenPipeError:
+            raise InputError(f"nobody reads the output {shown(target)}") from None
     else:
         write_atomically(target, data, force=force)
 
 
 def report(line: str, record: dict[str, Any], *, as_json: bool, target: str = "") -> None:
     """One result, to stdout; to stderr where stdout carries the file itself."""
-    text = json.dumps(record) if as_json else line
+    text = json.dumps(_finite(record), allow_nan=False) if as_json else line
     if target == PIPE:
         say(text)
     else:
@@ -150,18 +162,26 @@ def say(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _target(source: str, output: str | None, into_folder: bool, suffix: str) -> str:
-    if output is not None and not into_folder:
-        return output
-    if source == PIPE:
-        return PIPE
-    named = Path(source).with_suffix(suffix) if Path(source).name else Path(source)
-    return str(Path(output or "") / named.name) if into_folder else str(named)
+def _called(name: str) -> str:
+    return "stdin" if name == PIPE else shown(name)
+
+
+def _finite(value: Any) -> Any:
+    """The same without NaN and infinities, which JSON does not have: null."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    if isinstance(error, CwicError):
+        return str(error)
     if isinstance(error, MemoryError):
         return "not enough memory"
-    return str(error)
+    text = " ".join(str(error).split())
+    if not isinstance(error, OSError):
+        return f"{type(error).__name__}: {text}"
+    named = f": {shown(str(error.filename))}" if error.filename else ""
+    return f"{error.strerror}{named}" if error.strerror else text

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cwic.cli import batch
+from cwic.cli import batch, lossy
+from cwic.cli.plan import PIPE, check_job, plan, shown
+from cwic.cli.timing import Stopwatch
+from cwic.container.header import MAX_BYTES
 from cwic.errors import FormatError
 
 if TYPE_CHECKING:
@@ -36,45 +38,62 @@ def decode(
         ),
     ] = None,
     recover: Annotated[bool, typer.Option("--recover", help="Write what is intact of damaged files.")] = False,
+    output_quality: Annotated[
+        int | None,
+        typer.Option(
+            "--output-quality",
+            help=f"Of JPEG, WebP, AVIF; {lossy.GOOD}.",
+            min=1,
+            max=100,
+            show_default=False,
+        ),
+    ] = None,
     jobs: batch.Jobs = 1,
     device: batch.OnDevice = batch.Device.cpu,
     no_limits: batch.NoLimits = False,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
-    """Decompress: photo.cwic becomes photo.png. The name given with -o chooses another format."""
+    """Decompress: photo.cwic becomes photo.png. The name given with -o chooses another format.
+
+    PNG keeps what was decoded; JPEG, WebP and AVIF lose some of it once more.
+    """
     if recover and crop:
         raise typer.BadParameter("--recover writes whole pictures: no --crop with it")
-    jobs_of_files = batch.plan(inputs, output, ".png")
-    formats = [_format(job.target) for job in jobs_of_files]
+    planned = plan(inputs, output, ".png")
+    formats = [_format(job.target) for job in planned]
+    if output_quality is not None and not all(map(lossy.has_quality, formats)):
+        raise typer.BadParameter("--output-quality is for pictures with loss, such as -o photo.jpg")
     area = None if crop is None else _four(crop)
 
+    watch = Stopwatch()
+
     def work(index: int) -> None:
-        job = jobs_of_files[index]
-        batch.check_job(job, force=force)
+        job = planned[index]
+        check_job(job, force=force)
         limits = batch.limits(no_limits)
         with batch.data_of(job.source, mapped=area is not None) as source:
             import cwic
 
-            start = perf_counter()
+            watch.start()
             lost: list[str] = []
             if recover:
                 image, lost = cwic.recover(source, model=model, jobs=jobs, device=device.value, limits=limits)
             else:
                 image = cwic.decode(source, crop=area, model=model, jobs=jobs, device=device.value, limits=limits)
-            seconds = perf_counter() - start
-        _save(image, job.target, formats[index], force=force)
+            seconds = watch.stop(bytes(source[:MAX_BYTES]))
+        _save(image, job.target, formats[index], quality=output_quality, force=force)
 
         width, height = image.size
         batch.report(
-            f"{job}  {width}x{height}  {image.mode}  {seconds:.2f} s",
+            f"{job}  {width}x{height}  {image.mode}  {seconds}",
             {
                 "input": job.source,
                 "output": job.target,
                 "width": width,
                 "height": height,
                 "mode": image.mode,
-                "seconds": seconds,
+                **seconds.record,
                 "lost": lost,
             },
             as_json=as_json,
@@ -83,18 +102,20 @@ def decode(
         if lost:
             raise FormatError(f"damaged, and the rest is in {job.target}; lost:\n  " + "\n  ".join(lost))
 
-    batch.run(inputs, work)
+    batch.run([job.source for job in planned], work, with_warnings=True)
 
 
-def _save(image: Image.Image, target: str, format: str, *, force: bool) -> None:
+def _save(image: Image.Image, target: str, format: str, *, quality: int | None, force: bool) -> None:
     """Write a picture with its metadata, and say what its format cannot hold."""
     from cwic.image.save import code_as
 
-    coded = code_as(image, format)
+    coded = code_as(image, format, lossy.quality_options(format, quality))
     batch.write(target, coded.data, force=force)
+    if loss := lossy.loss_of(format, quality):
+        batch.say(f"cwic: {shown(target)}: {loss}")
     if coded.lost:
         turned = "; the pixels are turned upright" if coded.is_turned else ""
-        batch.say(f"cwic: {target}: {format} cannot hold {' and '.join(coded.lost)}: left out{turned}")
+        batch.say(f"cwic: {shown(target)}: {format} cannot hold {' and '.join(coded.lost)}: left out{turned}")
 
 
 def _four(crop: str) -> tuple[int, int, int, int]:
@@ -104,7 +125,7 @@ def _four(crop: str) -> tuple[int, int, int, int]:
 
 def _format(target: str) -> str:
     """Pillow's name of the format that a file name asks for. PNG for a pipe or a device."""
-    if target == batch.PIPE or (Path(target).exists() and not Path(target).is_file()):
+    if target == PIPE or (Path(target).exists() and not Path(target).is_file()):
         return "PNG"
     suffix = Path(target).suffix.lower()
     if suffix == ".png":
@@ -114,5 +135,5 @@ def _format(target: str) -> str:
 
     format = Image.registered_extensions().get(suffix)
     if format is None or format not in Image.SAVE:
-        raise typer.BadParameter(f"{target}: no format to write pictures in has the suffix '{suffix}'")
+        raise typer.BadParameter(f"{shown(target)}: no format to write pictures in has the suffix '{suffix}'")
     return format

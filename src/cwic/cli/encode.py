@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cwic.cli import batch
+from cwic.cli.plan import UsageError, check_job, plan
+from cwic.cli.replaced import check_no_picture
+from cwic.cli.timing import Stopwatch
 from cwic.models.catalog import DEFAULT
 
 if TYPE_CHECKING:
@@ -50,7 +53,7 @@ def _picture_of(source: str, *, strip: bool) -> tuple[Image.Image | NDArray[np.u
     from cwic.image.mapped import map_pixels
     from cwic.image.streamed import stream_picture
 
-    if source == batch.PIPE:
+    if not batch.is_file(source):  # what can be read only once
         return open_image(batch.read(source)), None
     mapped = map_pixels(source)
     if mapped is not None:
@@ -93,18 +96,21 @@ def encode(
     """
     if sum(wish is not None for wish in (quality, target_bytes, target_bpp, target_psnr)) > 1:
         raise typer.BadParameter("one of --quality, --target-bytes, --target-bpp and --target-psnr, not several")
-    jobs_of_files = batch.plan(inputs, output, ".cwic")
+    planned = plan(inputs, output, ".cwic")
+
+    watch = Stopwatch()
 
     def work(index: int) -> None:
-        job = jobs_of_files[index]
-        batch.check_job(job, force=force)
+        job = planned[index]
+        check_job(job, force=force)
+        check_no_picture(Path(job.target), force=force)
         limits = batch.limits(no_limits)
 
         import cwic
         from cwic.container import Header
 
         image, metadata = _picture_of(job.source, strip=strip)
-        start = perf_counter()
+        watch.start()
         try:
             data = cwic.encode(
                 image,
@@ -122,15 +128,17 @@ def encode(
                 limits=limits,
             )
         except ValueError as error:  # what the options before could not know: the model has one rate
-            raise typer.BadParameter(str(error)) from error
-        seconds = perf_counter() - start
+            if type(error) is not ValueError:  # nothing that was said of an argument
+                raise
+            raise UsageError(str(error)) from error
+        seconds = watch.stop(data)
         batch.write(job.target, data, force=force)
 
         header, _ = Header.unpack(data, limits)
         bpp = 8 * len(data) / (header.width * header.height)
         size = f"{header.width}x{header.height}"
         batch.report(
-            f"{job}  {size}  {len(data)} bytes  {bpp:.3f} bpp  quality {header.quality:g}  {seconds:.2f} s",
+            f"{job}  {size}  {len(data)} bytes  {bpp:.3f} bpp  quality {header.quality:g}  {seconds}",
             {
                 "input": job.source,
                 "output": job.target,
@@ -141,10 +149,10 @@ def encode(
                 "model": model,
                 "bytes": len(data),
                 "bpp": bpp,
-                "seconds": seconds,
+                **seconds.record,
             },
             as_json=as_json,
             target=job.target,
         )
 
-    batch.run(inputs, work)
+    batch.run([job.source for job in planned], work, with_warnings=True)

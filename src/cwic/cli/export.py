@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from cwic.cli import batch
-from cwic.image.files import check_output
+from cwic.cli.plan import check_target, check_writable
+from cwic.errors import InputError
 
 
 def export(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="Of the run.", show_default=False)],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Of the run: its name or path.", show_default=False)],
     checkpoint: Annotated[
         Path, typer.Argument(metavar="CHECKPOINT", help="Any .ckpt of the run, or its state.", show_default=False)
     ],
@@ -35,9 +36,24 @@ def export(
         require("torch", "train")
         from cwic.training.export import export_checkpoint
         from cwic.training.recipe import load_recipe
+        from cwic.training.recipe_names import find_recipe
 
-        check_output(output, force=force, source=checkpoint)
-        name = export_checkpoint(checkpoint, output, load_recipe(recipe), data, validation)
+        check_target(output, force=force, source=checkpoint)
+        check_writable(output)
+        check_card(output, force=force)
+        name = export_checkpoint(checkpoint, output, load_recipe(find_recipe(recipe)), data, validation)
         batch.report(f"{output}  model_id {name}", {"weights": str(output), "model_id": name}, as_json=as_json)
 
     batch.run([str(checkpoint)], work)
+
+
+def check_card(weights: Path, *, force: bool) -> None:
+    """Refuse to write the model card that goes beside a weight file, before any work is done. Raises as check_target.
+
+    A card that is in the way is an output like any other.
+    """
+    card = weights.with_suffix(".md")
+    if card == weights:
+        raise InputError(f"{weights} is the name of the model card: name the weight file otherwise")
+    if card.exists():
+        check_target(card, force=force)

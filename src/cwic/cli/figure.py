@@ -37,10 +37,11 @@ def figure(
     Each gets the quality whose file comes closest to --bpp. Captions are `codec bpp / dB`, with the PSNR of the
     whole picture. A name that ends in .html gives one page with its pictures inside it.
     """
+    from cwic.cli.plan import check_target
     from cwic.evaluation.codecs.registry import open_codec
     from cwic.evaluation.figure import FORMATS, Box, draw
     from cwic.evaluation.match import match_rate
-    from cwic.image.files import check_output, write_atomically
+    from cwic.image.files import write_atomically
     from cwic.image.folder import read_picture
     from cwic.image.picture import Picture
 
@@ -58,7 +59,7 @@ def figure(
         pictures.append(read_picture(image))
         box.check(pictures[0])
 
-    batch.run([str(output)], lambda _: check_output(output, force=force, source=image))
+    batch.run([str(output)], lambda _: check_target(output, force=force, source=image))
     batch.run([str(image)], read)
     matches: list[Match] = []
 

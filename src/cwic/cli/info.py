@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cwic.cli import batch
+from cwic.cli.plan import shown
 from cwic.container import DEFAULT_LIMITS, NO_LIMITS, TILES
 from cwic.info import Info, read_info
 
@@ -27,7 +28,7 @@ def _text(name: str, found: Info) -> str:
     columns, rows = found.tiles
     tile_bytes = sum(chunk.bytes for chunk in found.chunks if chunk.type in TILES)
     lines = [
-        name,
+        shown(name),
         f"  picture   {found.width}x{found.height} {found.mode}",
         f"  quality   {found.quality:g}",
         f"  model     {found.model or 'unknown'} ({found.model_id})",

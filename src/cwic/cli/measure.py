@@ -105,7 +105,7 @@ class _Tally:
     def __init__(self) -> None:
         self.worst = 0
 
-    def take(self, name: str, error: Exception) -> None:
+    def take(self, name: str, error: BaseException) -> None:
         """Say that something failed."""
         self.worst = max(self.worst, batch.complain(name, error))
 
@@ -113,9 +113,13 @@ class _Tally:
         """What the work comes to; None where it fails, which is a failure of `name` and does not stop the rest."""
         try:
             return work()
-        except (CwicError, OSError, MemoryError) as error:
+        except (CwicError, OSError) as error:
             self.take(name, error)
-            return None
+        except batch.PASSED_ON:
+            raise
+        except BaseException as error:  # what else a codec, a reader or an extension raises
+            self.take(name, error)
+        return None
 
     def end(self) -> None:
         """Exit with the highest code of the failures, if there were any."""

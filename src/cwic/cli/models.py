@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cwic.cli import batch
-from cwic.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,13 +78,11 @@ def import_checkpoint(
         raise typer.BadParameter(f"the name of a weight file ends in {SUFFIX}, and {output} does not")
 
     def work(_: int) -> None:
+        from cwic.cli.plan import check_target
         from cwic.extras import require
-        from cwic.image.files import check_output
 
         require("torch", "train")
-        check_output(output, force=force, source=checkpoint)
-        if not output.absolute().parent.is_dir():
-            raise InputError(f"the folder of {output} does not exist")
+        check_target(output, force=force, source=checkpoint)
 
         from cwic.models.weights import model_id, save_weights
 

@@ -25,13 +25,14 @@ def plot(
     force: batch.Force = False,
 ) -> None:
     """Draw PSNR and MS-SSIM over bits per pixel, a curve for each summary, the first one thicker."""
+    from cwic.cli.plan import check_target
     from cwic.evaluation.plot import FORMATS, draw, read_line
-    from cwic.image.files import check_output, write_atomically
+    from cwic.image.files import write_atomically
 
     suffix = output.suffix.lower()
     if suffix not in FORMATS:
         raise typer.BadParameter(f"--output {output}: expected a name that ends in {', '.join(FORMATS)}")
-    batch.run([str(output)], lambda _: check_output(output, force=force))
+    batch.run([str(output)], lambda _: check_target(output, force=force))
 
     lines: list[Line] = []
     failure: typer.Exit | None = None

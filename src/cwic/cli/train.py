@@ -11,6 +11,10 @@ from typing import Annotated
 import typer
 
 from cwic.cli import batch
+from cwic.cli.export import check_card
+from cwic.cli.plan import check_target, check_writable
+from cwic.errors import InputError, OutputExistsError
+from cwic.models.catalog import SUFFIX
 
 INTERRUPTED = 130
 
@@ -42,7 +46,9 @@ def seconds_of(budget: str) -> float:
 
 
 def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE.toml", help="See recipes/.", show_default=False)],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Name, such as cwic-s, or path of a TOML file.", show_default=False)
+    ],
     data: Annotated[Path, typer.Option("--data", help="Folder of pictures, or of shards.", show_default=False)],
     run: Annotated[
         Path | None,
@@ -70,6 +76,7 @@ def train(
         Path | None,
         typer.Option("--state", help="Compact undecayed state to write, for a later --resume.", show_default=False),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an earlier run and existing outputs.")] = False,
 ) -> None:
     """Train a model for a given time.
 
@@ -79,7 +86,18 @@ def train(
     budget = seconds_of(time_budget)
     folder = run or (resume if resume is not None and resume.is_dir() else Path("run"))
 
+    if state is not None and state.suffix != SUFFIX:
+        raise typer.BadParameter(f"the name of a state ends in {SUFFIX}, and {state} does not")
+
     def work(_: int) -> None:
+        for output in (export, state):
+            if output is not None:
+                _check(output, folder, force=force)
+        if export is not None:
+            check_card(export, force=force)
+            if state is not None and export.resolve() == state.resolve():
+                raise InputError(f"{export} cannot be both the weight file and the state")
+
         # Threads of torch that spin while they wait stall each other on a busy machine. Read when torch is imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from cwic.extras import require
@@ -90,8 +108,9 @@ def train(
         from cwic.training.export import export_checkpoint
         from cwic.training.loop import train as train_model
         from cwic.training.recipe import load_recipe
+        from cwic.training.recipe_names import find_recipe
 
-        loaded = load_recipe(recipe)
+        loaded = load_recipe(find_recipe(recipe))
         if tune is not None:
             loaded = loaded.tuned(tune.value)
         outcome = train_model(
@@ -103,6 +122,7 @@ def train(
             resume=resume,
             devices=processes,
             accelerator=device.value,
+            force=force,
         )
         if outcome.checkpoint is None:
             return
@@ -110,12 +130,23 @@ def train(
         if not outcome.finished:
             batch.report(f"stopped; go on with --resume {folder}", record, as_json=False)
             raise typer.Exit(INTERRUPTED)
+        if state is not None:
+            save_state(state, load_checkpoint(outcome.checkpoint.with_name("undecayed.ckpt"))["average"])
+            record |= {"state": str(state)}
         if export is not None:
             model_id = export_checkpoint(outcome.checkpoint, export, loaded, data, validation)
             record |= {"weights": str(export), "model_id": model_id}
-        if state is not None:
-            save_state(state, load_checkpoint(folder / "undecayed.ckpt")["average"])
-            record |= {"state": str(state)}
         batch.report("  ".join(f"{key} {value}" for key, value in record.items()), record, as_json=False)
 
-    batch.run([str(recipe)], work)
+    batch.run([recipe], work)
+
+
+def _check(output: Path, run: Path, *, force: bool) -> None:
+    """Refuse an output that cannot be written at the end, or would replace a file of the run itself."""
+    if output.suffix == ".ckpt" and output.resolve().parent == run.resolve():
+        raise InputError(f"output {output} would replace a checkpoint of the run")
+    if output.resolve().parent != run.resolve():  # the folder of the run is made
+        check_target(output, force=force)
+        check_writable(output)
+    elif output.exists() and not force:
+        raise OutputExistsError(f"output {output} exists already: -f replaces it")

@@ -36,17 +36,17 @@ class Coded(NamedTuple):
     is_turned: bool
 
 
-def code_as(image: Image.Image, format: str) -> Coded:
-    """A picture with its metadata as a file of Pillow's `format`.
+def code_as(image: Image.Image, format: str, more: dict[str, Any] | None = None) -> Coded:
+    """A picture with its metadata as a file of Pillow's `format`, saved with `more` options.
 
     Metadata and alpha never cost a picture: what the format, or Pillow, does not take is left out. If that is what
     says how the picture is to be turned, it is turned. Raises `InputError` if the format cannot hold the pixels.
     """
     with errors_as_ours(f"cannot save as {format}"):
-        return _code_as(image, format)
+        return _code_as(image, format, more or {})
 
 
-def _code_as(image: Image.Image, format: str) -> Coded:
+def _code_as(image: Image.Image, format: str, more: dict[str, Any]) -> Coded:
     given = Metadata.from_info(image.info)
     metadata, lost = _bearable(given, image.mode, format)
     orientation = given.orientation
@@ -67,7 +67,7 @@ def _code_as(image: Image.Image, format: str) -> Coded:
     dpi = dots_per_inch(resolution_in(given.exif))
     if dpi is not None and format in _WITH_RESOLUTION:
         options["dpi"] = dpi[::-1] if turn and orientation > 4 else dpi
-    data = _saved(image, format, options)
+    data = _saved(image, format, options | more)
     return Coded(data.getbuffer(), lost + _pixels_lost(image, data), turn)
 
 

@@ -43,7 +43,7 @@ class PictureFolder:
         for file in picture_files(folder)[rank::world]:
             try:
                 pixels = read_picture(file).rgb
-            except InputError as error:
+            except Exception as error:  # readers of formats raise nearly anything
                 self.skipped.append(f"{file}: {error}")
                 continue
             if min(pixels.shape[:2]) >= smallest:

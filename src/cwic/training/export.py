@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from cwic.training.checkpoint import load_checkpoint, load_into
 from cwic.training.data import open_pictures
 from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
-from cwic.training.validation import validate
+from cwic.training.validation import usable_pictures, validate
 
 FITTING_CROPS = 400
 
@@ -25,9 +26,12 @@ def export_checkpoint(
     """Writes the weight file of `checkpoint`, fitted to crops of `data`, to `output`; returns the model id in hex.
 
     A model card goes beside it, under the same name with the suffix .md; its figures are of the pictures under
-    `validation`. Raises `InputError` if the checkpoint is not of the recipe's model, `ModelError` if a sum could
-    overflow.
+    `validation` that can be used, and the others are listed. Raises `InputError` if there are none or the checkpoint is
+    not of the recipe's model, `ModelError` if a sum could overflow.
     """
+    held_out = None if validation is None else usable_pictures(validation, recipe)
+    for line in held_out.skipped if held_out else ():
+        print(f"skipped {line}", file=sys.stderr)
     family = FAMILIES[recipe.family]
     model = family.build(recipe).eval()
     state = load_checkpoint(checkpoint)
@@ -36,7 +40,7 @@ def export_checkpoint(
     crops = pictures.crops(FITTING_CROPS, recipe.crop, np.random.default_rng(recipe.seed)).split(1)
     exported = family.export(model, list(crops))
     save_weights(output, exported, recipe.name, parts(recipe.model))
-    found = validate(model, recipe, validation) if validation else None
+    found = validate(model, recipe, held_out.files) if held_out else None
     name = model_id(exported).hex()
     card = model_card(recipe, name, checkpoint, state.get("progress", {}), found)
     write_atomically(output.with_suffix(".md"), card.encode(), force=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +34,7 @@ class Metrics(NamedTuple):
     @property
     def psnr(self) -> float:
         """Of the mean of the errors, in dB."""
-        return float(-10 * np.log10(self.mse)) if self.mse > 0 else float("inf")
+        return float("inf") if self.mse == 0 else float(-10 * np.log10(self.mse))
 
 
 class Journal:
@@ -104,7 +105,16 @@ class Journal:
     def _write(self, record: dict[str, object]) -> None:
         if self._speaking:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write(json.dumps(finite(record), allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """The same without NaN and infinities, which JSON does not have: None."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _board(folder: Path) -> Any:

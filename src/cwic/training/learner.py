@@ -18,6 +18,7 @@ from cwic.errors import InputError
 from cwic.nn.compiled import compiled_blocks
 from cwic.training.checkpoint import load_checkpoint, load_into, save_checkpoint
 from cwic.training.data import Pictures
+from cwic.training.divergence import PATIENCE
 from cwic.training.family import FAMILIES
 from cwic.training.graph import PassGraph, Taught
 from cwic.training.journal import Metrics
@@ -58,6 +59,7 @@ class Learner:
         self.progress = Progress()
         self._sums: list[Tensor] = []
         self._skipped = torch.zeros((), dtype=torch.int64, device=fabric.device)
+        self._in_a_row = torch.zeros_like(self._skipped)
         # Processes exchange gradients, and MS-SSIM sends its window to the device: no graph holds that.
         self._captures = fabric.device.type == "cuda" and fabric.world_size == 1 and recipe.tune != MS_SSIM
         self._graph: PassGraph | None = None
@@ -91,6 +93,7 @@ class Learner:
         taught = self.gradients(batches)
         self._sums.append(taught.means)
         self._skipped += ~taught.finite
+        self._in_a_row = (self._in_a_row + 1) * ~taught.finite
         self._optimisers.step()
         ramp = (progress.step + 1) / (progress.step + 10) if progress.fresh else 1.0
         _average(self.average, self._model, min(recipe.average_decay, ramp))
@@ -135,6 +138,16 @@ class Learner:
         loss, J, bpp, mse = torch.cat(self._sums).mean(dim=0).tolist()
         self._sums.clear()
         return Metrics(loss, J, bpp, mse, int(self._skipped))
+
+    def has_diverged(self, ended: bool = False) -> bool:
+        """Whether nothing can be learned any more; waits for the device, and all processes have to ask.
+
+        Of a run that has `ended`, however short, the later half tells.
+        """
+        patience = min(PATIENCE, max(2, self.progress.step // 2)) if ended else PATIENCE
+        weights = nn.utils.get_total_norm(self._optimisers.parameters)
+        lost = (self._in_a_row >= patience) | ~weights.isfinite()
+        return bool(self._fabric.all_reduce(lost.float(), reduce_op="max"))
 
     def save(self, path: Path) -> None:
         """Writes the state; all processes have to call it."""

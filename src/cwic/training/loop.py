@@ -12,20 +12,21 @@ import torch
 import torch.distributed as dist
 from lightning.fabric import Fabric
 
-from cwic.training.checkpoint import load_checkpoint
+from cwic.errors import InputError
 from cwic.training.data import Pictures, open_pictures
+from cwic.training.divergence import diverged
 from cwic.training.interrupt import Interrupt
 from cwic.training.journal import Journal
 from cwic.training.learner import Learner, Progress
 from cwic.training.precision import fabric_precision
 from cwic.training.recipe import Recipe
+from cwic.training.run_folder import FINAL, LATEST, UNDECAYED, check_run, clear, goes_on, is_finished, to_go_on_from
 from cwic.training.run_record import write_record
 from cwic.training.schedule import is_decaying, share_done
-from cwic.training.validation import sample, validate
+from cwic.training.validation import sample, usable_pictures, validate
 
 REPORT_EVERY = 20
 """Steps between two lines of the log; clocks and signals of several processes are compared as often."""
-LATEST, UNDECAYED, FINAL = "latest.ckpt", "undecayed.ckpt", "final.ckpt"
 
 
 class Outcome(NamedTuple):
@@ -47,6 +48,7 @@ def train(
     accelerator: str = "auto",
     validate_every: float = 600.0,
     save_every: float = 300.0,
+    force: bool = False,
 ) -> Outcome:
     """Trains for `budget` seconds or, if the recipe has `steps`, for those, within `budget`.
 
@@ -55,8 +57,18 @@ def train(
     folder is to go on from its `latest.ckpt` as if nothing had happened: what was used of budget and steps counts. If
     the rates had begun to fall by then, and a longer budget makes that too early, it goes on from `undecayed.ckpt`.
     To `resume` a file is to start a new run from its weights, and its optimisers' states if it has any that fit.
-    Raises `InputError` if data or checkpoint cannot be used.
+    A run that is finished already is only said to be.
+
+    Raises, all of them before the first step, `InputError` if data, validation pictures, checkpoint or device cannot be
+    used and `OutputExistsError` if `run` holds another run, which `force` replaces; and `DivergedError` where loss or
+    weights are not finite any more.
     """
+    check_device(accelerator, devices)
+    check_run(run, resume, force)
+    held_out = _held_out(validation, recipe)
+    if resume is not None and resume.is_dir() and is_finished(resume, recipe, budget):
+        print(f"{resume} is finished; a longer budget, or more steps in the recipe, let it go on", file=sys.stderr)
+        return Outcome(resume / FINAL if _is_first() else None, True)
     # Under torchrun, which says how many nodes it started on, each node has `devices`.
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=fabric_precision(accelerator))
@@ -72,11 +84,13 @@ def train(
     )
     learner = Learner(fabric, recipe, pictures)
     if resume is not None and resume.is_dir():
-        learner.start(_to_go_on_from(resume, recipe, budget), whole=True)
+        learner.start(to_go_on_from(resume, recipe, budget), whole=True)
     else:
         learner.start(resume)
     run.mkdir(parents=True, exist_ok=True)
     if fabric.is_global_zero:
+        if force and not goes_on(run, resume):
+            clear(run)
         write_record(run, recipe, _conditions(fabric, data, pictures, resume, budget))
     journal = Journal(run, fabric.is_global_zero, recipe.batch * recipe.accumulate * fabric.world_size)
     progress = learner.progress
@@ -88,11 +102,18 @@ def train(
             done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
             journal.report(progress.step, progress.elapsed, done, metrics)
 
+    def refuse_diverged(ended: bool = False) -> None:
+        if learner.has_diverged(ended):
+            raise diverged(progress.step, run / LATEST)
+
     def check() -> None:
-        if validation and fabric.is_global_zero:
-            result = validate(learner.average, recipe, validation)
-            shown = sample(learner.average, recipe, validation)
-            journal.validated(progress.step, progress.elapsed, result, shown)
+        if held_out and fabric.is_global_zero:
+            try:
+                result = validate(learner.average, recipe, held_out)
+                shown = sample(learner.average, recipe, held_out[0])
+                journal.validated(progress.step, progress.elapsed, result, shown)
+            except Exception as error:  # a file that has gone, memory too small: learning goes on
+                print(f"validation left out: {type(error).__name__}: {error}", file=sys.stderr)
         fabric.barrier()
 
     with Interrupt() as interrupt, journal:
@@ -100,6 +121,7 @@ def train(
         while True:
             done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
             if not progress.kept and (done >= 1 or is_decaying(done, recipe.decay_share)):
+                refuse_diverged()
                 learner.save(run / UNDECAYED)
                 progress.kept = True
             if done >= 1 or progress.elapsed >= budget or clock.stopped:
@@ -108,6 +130,7 @@ def train(
             if not clock.tick(interrupt.asked):
                 continue
             report()
+            refuse_diverged()
             if progress.elapsed - saved > save_every:
                 saved = progress.elapsed
                 learner.save(run / LATEST)
@@ -116,6 +139,7 @@ def train(
                 check()
         report()
         finished = done >= 1
+        refuse_diverged(finished)
         end = run / (FINAL if finished else LATEST)
         learner.save(end)
         if finished:
@@ -127,17 +151,28 @@ def train(
     return Outcome(end if fabric.is_global_zero else None, finished)
 
 
-def _to_go_on_from(run: Path, recipe: Recipe, budget: float) -> Path:
-    """The checkpoint of an interrupted or finished run that leads to where an unbroken run of `budget` would be."""
-    latest, undecayed = run / LATEST, run / UNDECAYED
-    if not undecayed.exists():
-        return latest
-    if latest.exists():
-        progress = Progress(**load_checkpoint(latest).get("progress", {}))
-        done = share_done(progress.step, progress.elapsed, recipe.steps, budget)
-        if not progress.kept or is_decaying(done, recipe.decay_share):
-            return latest
-    return undecayed
+def check_device(accelerator: str, devices: int) -> None:
+    """Raises `InputError` for GPUs that are not there."""
+    here = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if accelerator == "cuda" and not here:
+        raise InputError("device cuda: there is no GPU that this torch can use; --device cpu trains on the processor")
+    if here and accelerator in ("cuda", "auto") and devices > here:
+        raise InputError(f"{devices} processes need as many GPUs, and there are {here}")
+
+
+def _held_out(validation: Path | None, recipe: Recipe) -> list[Path]:
+    """The pictures to validate on, in the process that does it."""
+    if validation is None or not _is_first():
+        return []
+    found = usable_pictures(validation, recipe)
+    for line in found.skipped:
+        print(f"validation: skipped {line}", file=sys.stderr)
+    return found.files
+
+
+def _is_first() -> bool:
+    """Whether this is the first process of its group, which is not formed yet."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def _list_skipped(pictures: Pictures, listed: int) -> int:

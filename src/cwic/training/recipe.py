@@ -20,7 +20,7 @@ else:
     import tomli as tomllib
 
 OPTIMISERS = ("muon", "soap", "adamw")
-_LEAST_CROP = {MS_SSIM: MS_SSIM_MIN_SIDE, EYE: SSIMULACRA2_MIN_SIDE}
+_LEAST_SIDE = {MS_SSIM: MS_SSIM_MIN_SIDE, EYE: SSIMULACRA2_MIN_SIDE}
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Recipe:
             raise InputError(f"unknown optimiser {self.optimiser!r}; there are: {', '.join(OPTIMISERS)}")
         if self.tune not in TUNES:
             raise InputError(f"unknown tune {self.tune!r}; there are: {', '.join(TUNES)}")
-        if self.crop < (least := _LEAST_CROP.get(self.tune, 0)):
-            raise InputError(f"crop must be at least {least} for {self.tune}, not {self.crop}")
+        if self.crop < self.least_side:
+            raise InputError(f"crop must be at least {self.least_side} for {self.tune}, not {self.crop}")
         if self.downscale < 1:
             raise InputError(f"downscale must be at least 1, not {self.downscale}")
         one_rate = not FAMILIES[self.family].config.variable_rate
@@ -87,6 +87,11 @@ class Recipe:
     def loss(self) -> str:
         """The loss as it is written."""
         return formula(self.tune)
+
+    @property
+    def least_side(self) -> int:
+        """Of the pictures that `tune` can compare, in pixels."""
+        return _LEAST_SIDE.get(self.tune, 1)
 
     def tuned(self, tune: str) -> Recipe:
         """The same recipe for another `tune`, and a model of another name."""

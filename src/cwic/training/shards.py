@@ -59,7 +59,7 @@ def write_shards(folder: Path, output: Path, megabytes: int) -> Sharding:
             try:
                 data = read_bytes(file)
                 as_picture(open_image(data))
-            except InputError as error:
+            except Exception as error:  # readers of formats raise nearly anything
                 skipped.append(f"{file}: {error}")
                 continue
             shards.write({"__key__": f"{number:08d}", file.suffix[1:].lower(): data})
@@ -140,7 +140,7 @@ class ShardStream:
             data = next(value for key, value in entry.items() if f".{key}" in SUFFIXES)
             try:
                 pixels = as_picture(open_image(data)).rgb
-            except InputError as error:
+            except Exception as error:  # readers of formats raise nearly anything
                 if first:
                     self.skipped.append(f"{shard}: {entry['__key__']}: {error}")
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cwic.errors import InputError
 from cwic.image.arrays import to_floats
 from cwic.image.folder import picture_files, read_picture
 from cwic.image.geometry import pad
@@ -31,9 +33,37 @@ class Validation(NamedTuple):
         return "  ".join(f"{label}: {b:.4f} bpp {p:.2f} dB J {c:.4f}" for label, b, p, c in rows)
 
 
+class Usable(NamedTuple):
+    """The picture files that a model can be validated on, and why the others are not."""
+
+    files: list[Path]
+    skipped: list[str]
+
+
+def usable_pictures(folder: Path, recipe: Recipe) -> Usable:
+    """Reads every picture under `folder` once, so that none of them can end a run later.
+
+    Raises `InputError` if none can be used.
+    """
+    found = Usable([], [])
+    for file in picture_files(folder):
+        try:
+            sides = read_picture(file).pixels.shape[:2]
+        except Exception as error:  # readers of formats raise nearly anything
+            found.skipped.append(f"{file}: {error}")
+            continue
+        if min(sides) >= recipe.least_side:
+            found.files.append(file)
+        else:
+            found.skipped.append(f"{file}: {recipe.tune} needs at least {recipe.least_side} pixels a side")
+    if not found.files:
+        raise InputError(f"no picture under {folder} can be validated on: {found.skipped[0]}")
+    return found
+
+
 @torch.no_grad()
-def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) -> Validation:
-    """Validates `model` (in evaluation mode) on every picture under `folder`.
+def validate(model: nn.Module, recipe: Recipe, pictures: Path | Sequence[Path], half: bool = True) -> Validation:
+    """Validates `model` (in evaluation mode) on every picture under a folder, or on the picture files given.
 
     It works in bfloat16 where the processor multiplies that, unless `half` is false.
 
@@ -42,7 +72,7 @@ def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) 
     family = FAMILIES[recipe.family]
     points = family.points(recipe)
     table = np.zeros((3, len(points)))
-    files = picture_files(folder)
+    files = picture_files(pictures) if isinstance(pictures, Path) else pictures
     device = next(model.parameters()).device
     for file in files:
         pixels = to_floats(read_picture(file))
@@ -60,10 +90,10 @@ def validate(model: nn.Module, recipe: Recipe, folder: Path, half: bool = True) 
 
 
 @torch.no_grad()
-def sample(model: nn.Module, recipe: Recipe, folder: Path, side: int = 256) -> Tensor:
-    """The middle of the first picture of `folder` and its reconstruction at each point: `[1 + points, 3, h, w]`."""
+def sample(model: nn.Module, recipe: Recipe, file: Path, side: int = 256) -> Tensor:
+    """The middle of a picture and its reconstruction at each point: `[1 + points, 3, h, w]`."""
     family = FAMILIES[recipe.family]
-    pixels = to_floats(read_picture(picture_files(folder)[0]))
+    pixels = to_floats(read_picture(file))
     top, left = (max(0, (length - side) // 2) for length in pixels.shape[2:])
     pixels = pixels[..., top : top + side, left : left + side]
     device = next(model.parameters()).device

@@ -1,0 +1,165 @@
+"""Which output is made from which input: beside it or in a folder, to a pipe, and never two to one name."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from cwic.errors import CwicError, InputError
+from cwic.image.files import check_output
+
+PIPE = "-"
+"""The name of stdin as an input, and of stdout as an output."""
+STDIN = frozenset({PIPE, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"})
+STDOUT = frozenset({PIPE, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+_NAMELESS = ("/dev/", "/proc/")
+
+
+class UsageError(CwicError):
+    """One file of several cannot be done as it was asked for."""
+
+    exit_code = 2
+
+
+class Job(NamedTuple):
+    """One input and the output made from it; either may be PIPE. `clash` says why it must not be done."""
+
+    source: str
+    target: str
+    clash: str | None = None
+
+    def __str__(self) -> str:
+        return f"{shown(self.source)} -> {shown(self.target)}"
+
+
+def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
+    """Name the output of every input: beside it with another suffix, or as `-o` says.
+
+    A name that ends in a slash is a folder, which is made if it is not there. An input named twice is one job. Of
+    inputs that would become one file, under whatever spelling of its name, every job has a `clash`.
+
+    Raises typer.BadParameter (usage, exit code 2) if the names cannot work.
+    """
+    if output in STDOUT:
+        output = PIPE
+    slash = output is not None and output.endswith(("/", os.sep))
+    into_folder = output is not None and output != PIPE and (slash or Path(output).is_dir())
+    if len(inputs) > 1:
+        if not STDIN.isdisjoint(inputs):
+            raise typer.BadParameter("- (stdin) must be the only input")
+        if output is not None and not into_folder:
+            raise typer.BadParameter("with several inputs, -o must name an existing folder, or end in / for a new one")
+        if output is None and any(source.startswith(_NAMELESS) for source in inputs):
+            raise typer.BadParameter("several pipes need -o and a folder")
+    if inputs[0] in STDIN and into_folder:
+        raise typer.BadParameter("the output of stdin needs a file name")
+    if output is not None and slash:
+        try:
+            Path(output).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise typer.BadParameter(f"cannot make the folder {shown(output)}: {error.strerror}") from None
+    return _without_clashes([Job(source, _target(source, output, into_folder, suffix)) for source in inputs])
+
+
+def check_job(job: Job, *, force: bool) -> None:
+    """Refuse an output that must not or cannot be written, before any work is done for it.
+
+    Raises `UsageError` for names that clash, `InputError` without its folder, and as `check_output`.
+    """
+    if job.clash is not None:
+        raise UsageError(job.clash)
+    if job.target != PIPE:
+        check_target(Path(job.target), force=force, source=None if job.source == PIPE else job.source)
+
+
+def check_target(path: Path, *, force: bool, source: str | os.PathLike[str] | None = None) -> None:
+    """The same for a path. Raises `InputError` where no file can be made there, and as `check_output`."""
+    check_output(path, force=force, source=source)
+    folder = Path(os.path.realpath(path)).parent
+    if not path.exists():
+        if not folder.is_dir():
+            raise InputError(f"the folder of output {shown(path)} does not exist")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise InputError(f"nothing can be written to the folder of output {shown(path)}")
+
+
+def check_writable(path: Path) -> None:
+    """Try to write beside a path, where hours of work would come to nothing. Raises `InputError`."""
+    from tempfile import TemporaryFile
+
+    try:
+        with TemporaryFile(dir=Path(os.path.realpath(path)).parent, prefix=".cwic-"):
+            pass
+    except OSError as error:
+        raise InputError(f"output {shown(path)} cannot be written: {error.strerror}") from None
+
+
+def shown(name: str | os.PathLike[str]) -> str:
+    r"""A name as it can be printed on one line: bytes that are no text, and control characters, as `\x` and digits."""
+    return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(name))
+
+
+def _escaped(c: str) -> str:
+    # A byte that is no text is a surrogate in Python's names.
+    return f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else c.encode("unicode_escape").decode()
+
+
+def _target(source: str, output: str | None, into_folder: bool, suffix: str) -> str:
+    if output is not None and not into_folder:
+        return output
+    if source in STDIN or (output is None and source.startswith(_NAMELESS)):
+        return PIPE
+    named = Path(source).with_suffix(suffix) if Path(source).name else Path(source)
+    return str(Path(output or "") / named.name) if into_folder else str(named)
+
+
+def _without_clashes(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, an input named twice once, and those that would replace each other's files marked."""
+    once: dict[tuple[str, str], Job] = {}
+    for job in jobs:
+        once.setdefault((_place(job.source), _place(job.target)), job)
+    if len(once) == 1:
+        return list(once.values())
+    sources = {source: job.source for (source, _), job in once.items()}
+    makers: dict[str, list[str]] = {}
+    for (_, target), job in once.items():
+        makers.setdefault(target, []).append(job.source)
+
+    def clash(source: str, target: str, job: Job) -> str | None:
+        others = [shown(name) for name in makers[target] if name != job.source]
+        way = "give it another name, alone with -o"
+        if others:
+            return f"{shown(job.target)} would be the output of {' and '.join(others)} too: {way}"
+        if target in sources and target != source:
+            return f"output {shown(job.target)} is itself an input: {way}"
+        return None
+
+    return [job._replace(clash=clash(*places, job)) for places, job in once.items()]
+
+
+def _place(name: str) -> str:
+    """The file that a name stands for, however it is spelled."""
+    if name == PIPE:
+        return name
+    real = os.path.realpath(name)
+    folds = _folds_case(os.path.dirname(real))
+    return unicodedata.normalize("NFC", real).casefold() if folds else real
+
+
+@lru_cache(maxsize=64)
+def _folds_case(folder: str) -> bool:
+    """Whether names in a folder that differ in case alone are one file; judged by what is there."""
+    try:
+        with os.scandir(folder) as entries:
+            path = next((entry.path for entry in entries if entry.name != entry.name.swapcase()), folder)
+    except OSError:
+        path = folder
+    head, tail = os.path.split(path)
+    other = os.path.join(head, tail.swapcase())
+    return tail != tail.swapcase() and os.path.exists(other) and os.path.samefile(path, other)

@@ -1,0 +1,35 @@
+"""Pictures are never replaced by coded bytes: a slip of `-o` would cost the only copy of a photograph."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cwic.cli.plan import UsageError, shown
+from cwic.container.header import MAGIC
+from cwic.errors import InputError
+
+_SUFFIX = re.compile(
+    r"\.(a?png|avifs?|bmp|dib|gif|hei[cf]|ico|j2[ck]|jp[2cefgx]|jpeg|jfif|jxl|p[bgnp]m|psd|qoi|tga|tiff?|webp"
+    r"|arw|cr[23]|dng|nef|orf|raf|rw2)",
+    re.IGNORECASE,
+)
+_START = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|\xff\x0a|GIF8|8BPS|qoif|II[*+]\0|MM\0[*+]|P[1-7]\s|RIFF....WEBP|....ftyp|\0\0\0\x0cJXL ",
+    re.DOTALL,
+)
+
+
+def check_no_picture(target: Path, *, force: bool) -> None:
+    """Refuse to write coded bytes where a picture is, or under the name of one.
+
+    Raises InputError for a picture that is there, `force` or not, and UsageError for a name without `force`.
+    """
+    named = _SUFFIX.fullmatch(target.suffix) is not None
+    if target.is_file():
+        with target.open("rb") as file:
+            start = file.read(16)
+        if not start.startswith(MAGIC) and (_START.match(start) or (named and start)):
+            raise InputError(f"output {shown(target)} is a picture, which coded bytes never replace")
+    elif named and not target.exists() and not force:
+        raise UsageError(f"output {shown(target)} has the name of a picture, not of coded bytes: .cwic, or -f")

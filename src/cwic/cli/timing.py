@@ -1,0 +1,48 @@
+"""Seconds that are honest about what is in them: the first file of a model waits for the model."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import NamedTuple
+
+from cwic.container.header import MAX_BYTES, Header
+from cwic.container.limits import NO_LIMITS
+from cwic.errors import FormatError
+
+
+class Seconds(NamedTuple):
+    """What coding one picture took, without reading and writing files, and whether loading its model is in that."""
+
+    value: float
+    with_loading: bool
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} s" + (" with loading the model" if self.with_loading else "")
+
+    @property
+    def record(self) -> dict[str, float | bool]:
+        """The same for JSON."""
+        return {"seconds": self.value, "seconds_include_loading": self.with_loading}
+
+
+class Stopwatch:
+    """Times the pictures of one run of a command."""
+
+    def __init__(self) -> None:
+        self._loaded: set[bytes] = set()
+        self._start = 0.0
+
+    def start(self) -> None:
+        """Before a picture is coded or decoded."""
+        self._start = perf_counter()
+
+    def stop(self, head: bytes) -> Seconds:
+        """After it; `head` is the beginning of its file, which names the model."""
+        value = perf_counter() - self._start
+        try:
+            model = Header.unpack(head[:MAX_BYTES], NO_LIMITS)[0].model_id
+        except FormatError:  # of a file whose rest was recovered
+            model = b""
+        first = model not in self._loaded
+        self._loaded.add(model)
+        return Seconds(value, first)
