@@ -152,7 +152,13 @@ def test_failures_are_outcomes(fake: Any, folder: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("error", "message"), [(OSError("disk full"), "disk full"), (MemoryError(), "not enough memory")]
+    ("error", "message"),
+    [
+        (OSError("disk full"), "disk full"),
+        (MemoryError(), "not enough memory"),
+        (RuntimeError("encoder"), "encoder"),
+        (KeyError(), "KeyError"),
+    ],
 )
 def test_what_is_no_fault_of_the_picture_is_an_outcome_too(
     fake: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str

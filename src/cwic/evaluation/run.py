@@ -205,8 +205,9 @@ def _outcome(task: Task) -> Outcome:
         rows = measure_picture(_opened(task.codec), task.qualities, task.image, picture, perceptual=task.perceptual)
     except CwicError as error:
         return Outcome(task, [], error)
-    except (OSError, MemoryError) as error:
-        return Outcome(task, [], InputError(f"{task.codec}: {str(error) or 'not enough memory'}"))
+    except Exception as error:  # peers are other people's code, and may raise anything
+        reason = "not enough memory" if isinstance(error, MemoryError) else str(error) or type(error).__name__
+        return Outcome(task, [], InputError(f"{task.codec}: {reason}"))
     return Outcome(task, rows, None)
 
 
