@@ -32,7 +32,9 @@ LIMIT_MIB = 1024
 def main(count: int, seed: int, plugin: bool) -> int:
     """Mutate, decode, count and print; the number of outcomes that must not be."""
     import cwic
+    from cwic.plugin import register
 
+    register()
     mutate = runpy.run_path(str(FUZZ / "mutate.py"))
     random = Random(seed)
     seeds = runpy.run_path(str(FUZZ / "seeds.py"))["seeds"]()
@@ -65,7 +67,6 @@ def main(count: int, seed: int, plugin: bool) -> int:
 
 def opened(data: bytes) -> str:
     """How Pillow gets on with a file: `decoded`, or an error that its callers expect."""
-
     try:
         with Image.open(BytesIO(data)) as image:
             image.verify()
