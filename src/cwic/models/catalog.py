@@ -59,7 +59,7 @@ CATALOG = {
     row.name: row
     for row in (
         CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True),
-        CatalogRow("cwic-m", "middle: 8 to 10 % fewer bits than cwic-s, three times its work", _MIDDLE, True),
+        CatalogRow("cwic-m", "middle: a tenth fewer bits than cwic-s, in two to three times its time", _MIDDLE, True),
         CatalogRow("cwic-s-ms-ssim", "cwic-s trained for MS-SSIM instead of PSNR", CwicConfig(), True),
         CatalogRow("cwam2024", "the published network (Mudgal & Liu, ISVC 2024)", Cwam2024Config(), False),
         CatalogRow("mean-scale-hyperprior", "its plain ground: no attention, no context", _PLAIN, False),
