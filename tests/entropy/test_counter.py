@@ -50,3 +50,13 @@ def test_symbols_beyond_the_reach_make_escapes_likelier() -> None:
     counter = SymbolCounter(BASE)
     counter.encode(np.full(500, -1000, np.int32), np.full(500, 2, np.uint8))
     assert counter.tables()[2][-1] > 100 * BASE[2][-1]
+
+
+def test_what_is_seen_weighs_as_much_as_what_was_assumed_after_a_hundred_symbols_an_entry() -> None:
+    counter = SymbolCounter(BASE)
+    seen = 100 * len(BASE[2])
+    counter.encode(np.zeros(seen, np.int32), np.full(seen, 2, np.uint8))
+    row, before = counter.tables()[2], BASE[2]
+    centre = BASE.reaches[2]
+    assert abs(int(row[centre]) - (int(before[centre]) + TOTAL) / 2) < 100
+    assert abs(int(row[centre + 1]) - int(before[centre + 1]) / 2) < 100

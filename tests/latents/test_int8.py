@@ -137,3 +137,13 @@ def test_sums_that_float32_may_not_hold_are_refused() -> None:
     tensors["a.weight"][:] = 127
     with pytest.raises(ModelError, match=r"layer a could overflow: sums reach 16790289"):
         Pointwise(tensors, "a", 1041, 1)
+
+
+def test_a_fraction_that_doubles_cannot_hold_is_rounded_as_integers_are() -> None:
+    tensors = layer((1, 1024))
+    tensors["a.weight"][:], tensors["a.multiplier"][:] = 127, (1 << 31) - 1
+    largest = 15 * (1 << 20) + (1 << 19)
+    for sums in (largest - 1, largest, largest + 1):  # scaled, they lie 2^-20 from where rounding changes
+        expected = finished(np.array([[sums]], object), tensors["a.multiplier"], tensors["a.bias"])
+        found = Pointwise(tensors, "a", 1024, 1).stream(np.array([[sums]], np.float32))
+        assert found.astype(object).astype(int).tolist() == expected.tolist()

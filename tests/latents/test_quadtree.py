@@ -87,6 +87,13 @@ def test_threads_and_ways_to_multiply_change_nothing(
     assert found[0] == found[1] == found[2]
 
 
+def test_gains_end_where_products_would_no_longer_fit(small: CwicConfig, tensors: Tensors) -> None:
+    knots = np.zeros_like(tensors["networks.log2_gain.value"])
+    knots[:, 0], knots[:, 1], knots[:, 2] = 20 * 256, -20 * 256, 3
+    found = QuadtreePrior(small, tensors | {"networks.log2_gain.value": knots}).log2_gain(500)
+    assert found[:4].tolist() == [GAIN_OCTAVES * 256, -GAIN_OCTAVES * 256, 3, 0]
+
+
 def test_dequantising_divides_by_the_gain(prior: QuadtreePrior) -> None:
     y_hat = np.random.default_rng(0).integers(-5000, 5000, (2, 3, 16))
     found = prior.dequantise(y_hat, 640)

@@ -81,6 +81,36 @@ def test_symbols_beyond_all_numbers_stay_exact(prior: SerialPrior) -> None:
     assert (np.abs(y_hat + 32768 * UNIT) < 1 << 23).all()
 
 
+def test_how_far_beyond_all_numbers_makes_no_difference(prior: SerialPrior) -> None:
+    found = []
+    for magnitude in (3000, 32767):  # numbers end at 2048
+        z, far = np.full((1, 1, N), magnitude, np.int32), np.full(N, magnitude, np.int32)
+        said: list[np.ndarray] = []
+
+        def code(wave: Wave, far: np.ndarray = far, said: list[np.ndarray] = said) -> np.ndarray:
+            said.append(np.concatenate([wave.indexes, wave.means_hat]))
+            return np.where(wave.positions[:, None] == 0, far, 0).astype(np.int32)
+
+        prior.traverse(z, code)
+        found.append(np.concatenate(said))
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_scale_at_a_bound_belongs_below_it() -> None:
+    tensors = serial_tensors(context=False)
+    tensors["h_s.4.weight"][:] = 0
+    tensors["h_s.4.bias"][:N] = [-1, 0, 1, 199, 200, 201, 12400, 12401]
+    waves_seen: list[Wave] = []
+
+    def code(wave: Wave) -> np.ndarray:
+        waves_seen.append(wave)
+        return np.zeros(wave.means_hat.shape, np.int32)
+
+    SerialPrior(N, False, tensors).traverse(np.zeros((1, 1, N), np.int32), code)
+    (wave,) = waves_seen
+    assert (wave.indexes == [1, 1, 1, 1, 1, 2, 62, 63]).all()
+
+
 def test_tensors_that_do_not_fit_are_refused() -> None:
     tensors = serial_tensors()
     for name in tensors:

@@ -87,6 +87,7 @@ def test_sums_that_could_be_inexact_are_refused() -> None:
         WideLayer(tensors, "a", (1 << 13) + 2, 1)
     tensors["a.weight"][:, :, :8] = 0
     WideLayer(tensors, "a", (1 << 13) + 2, 1)
-    tensors["a.shift"][:] = -1
-    with pytest.raises(ModelError):
-        WideLayer(tensors, "a", (1 << 13) + 2, 1)
+    for shift in (-1, SHIFT_MAX + 1):
+        tensors["a.shift"][:] = shift
+        with pytest.raises(ModelError):
+            WideLayer(tensors, "a", (1 << 13) + 2, 1)

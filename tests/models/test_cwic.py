@@ -14,6 +14,7 @@ from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard
 from cwic.models import cwic as module
 from cwic.models.base import encode
 from cwic.models.cwic import CwicModel
+from cwic.networks.engine import Network
 
 LEVEL = 700
 
@@ -91,11 +92,14 @@ def test_values_beyond_the_range_are_clamped_alike_on_both_sides(model: CwicMode
     assert abs(int(np.abs(y_hat).max() >> VALUE_BITS) - SYMBOL_MAX) < 64 or strength == 1e3
 
 
+@pytest.mark.parametrize("largest", [-100, -32, 32, 100])
 def test_a_hyper_latent_that_no_encoder_writes_is_refused(
-    model: CwicModel, y: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+    model: CwicModel, y: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch, largest: int
 ) -> None:
+    z = np.zeros((1, 8, 1, 2), np.float32)
+    z[0, 3, 0, 1] = largest
     monkeypatch.setattr(module, "Z_MAX", 200)
-    monkeypatch.setattr(CwicModel, "hyper_analyse", lambda self, y, level: np.full((1, 8, 1, 2), 100, np.float32))
+    monkeypatch.setattr(CwicModel, "hyper_analyse", lambda self, y, level: z)
     coded = model.compress(y, LEVEL)
     monkeypatch.undo()
     with pytest.raises(FormatError, match="hyper-latent"):
@@ -118,6 +122,31 @@ def test_no_encoder_constant_reaches_what_the_format_prescribes(model: CwicModel
         other = CwicModel(model.data._replace(error_weight=weight))
         np.testing.assert_array_equal(other.as_written(y, LEVEL), expected)
         assert np.array_equal(other.compress(y, LEVEL).y_hat, expected) == (weight == 22.0)
+
+
+def test_errors_of_what_the_format_prescribes_weigh_22(model: CwicModel) -> None:
+    y = np.random.default_rng(0).normal(0, 0.6, (1, 16, 64, 64)).astype(np.float32)
+    written = model.as_written(y, 200)
+    for weight in (21.5, 22.0, 22.5):
+        other = CwicModel(model.data._replace(error_weight=weight))
+        assert np.array_equal(other.compress(y, 200).y_hat, written) == (weight == 22.0)
+
+
+@pytest.mark.parametrize(("level", "reduced"), [(0, True), (849, True), (850, False), (1000, False)])
+def test_pixels_may_be_made_in_bfloat16_where_it_does_not_show_and_latents_never(
+    model: CwicModel, picture: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch, level: int, reduced: bool
+) -> None:
+    asked: list[bool] = []
+    call = Network.__call__
+
+    def record(network: Network, inputs: dict[str, Any], *, reduced: bool = False) -> NDArray[np.float32]:
+        asked.append(reduced)
+        return call(network, inputs)
+
+    monkeypatch.setattr(Network, "__call__", record)
+    coded = encode(model, picture, level)
+    model.synthesise(coded.y_hat, level)
+    assert asked == [False, False, False, reduced]  # features, g_a, h_a and g_s
 
 
 def test_a_sink_takes_the_symbols_in_place_of_a_coder(model: CwicModel, picture: NDArray[np.float32]) -> None:

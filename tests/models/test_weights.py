@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from cwic.errors import ModelError
+from cwic.models import catalog
 from cwic.models.base import encode
 from cwic.models.catalog import describe
 from cwic.models.cwic import CwicModel
@@ -139,3 +140,8 @@ def test_a_changed_integer_of_an_imported_network_is_found(cwam2024_weights: Pat
     rewrite(path, {}, **{"prior.medians": load_weights(path).data.exact["medians"] + np.int32(1)})
     with pytest.raises(ModelError, match="damaged"):
         load_weights(path)
+
+
+def test_weights_that_do_not_say_how_to_round_are_rounded_as_those_in_the_package(weights: Path) -> None:
+    rewrite(weights, {"encoder": None})
+    assert load_weights(weights).data.error_weight == catalog.open_model(catalog.DEFAULT).data.error_weight

@@ -39,3 +39,13 @@ def test_a_library_that_multiplies_inexactly_is_found(monkeypatch: pytest.Monkey
     module._chosen.cache_clear()
     monkeypatch.setattr(module.np, "matmul", short)
     assert product(np.full((1, 1000), 127, np.float32), np.full((1000, 1), 127, np.float32)) == 127 * 127 * 1000
+
+
+def test_a_library_that_is_inexact_for_large_sums_alone_is_found() -> None:
+    def rounded(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The product, and above 2^22 the nearest multiple of four."""
+        exact = a.astype(np.float64) @ b.astype(np.float64)
+        return np.where(np.abs(exact) > 1 << 22, 4 * np.rint(exact / 4), exact).astype(np.float32)
+
+    assert module._is_exact(np.matmul)
+    assert not module._is_exact(rounded)

@@ -7,7 +7,7 @@ import pytest
 
 from cwic.container import PLAIN, Chunk, Header, unpack_tile
 from cwic.errors import FormatError
-from cwic.image.arrays import to_picture
+from cwic.image.arrays import to_floats, to_picture
 from cwic.image.picture import Picture
 from cwic.models.base import Halo
 from cwic.models.cwic import CwicModel
@@ -135,3 +135,18 @@ def test_a_plain_tile_is_shown_as_it_is_and_known_to_its_neighbours(
     assert near < far / 2
     part = TileDecoder(model, HEADER, plain.__getitem__).decode(Box(250, 120, 300, 140)).pixels
     assert level_difference(part, pixels[250:300, 120:140]) <= 1
+
+
+def test_a_plain_tile_has_the_latents_that_its_pixels_would_be_written_with(model: CwicModel, picture: Picture) -> None:
+    shown = Picture(np.ascontiguousarray(picture.pixels[256:384, 128:256]), "RGB")
+    decoder = TileDecoder(model, HEADER, lambda _: Chunk(PLAIN, encode_plain(shown.pixels, 0)))
+    y = model.finish_analysis(model.prepare_analysis(to_floats(shown)), LEVEL)
+    np.testing.assert_array_equal(decoder._decode_tile(13).y_hat, model.as_written(y, LEVEL))
+
+
+def test_latents_that_nothing_needs_any_more_are_forgotten(model: CwicModel, chunks: list[Chunk]) -> None:
+    decoder = TileDecoder(model, HEADER, chunks.__getitem__)
+    decoder.decode(Box(0, 0, 500, 128))
+    above = [latents for box, latents, _ in decoder._decoded.values() if box.bottom <= 128]
+    assert above
+    assert not any(latents.size for latents in above)

@@ -30,7 +30,14 @@ def test_samples_come_back_to_half_a_step(pixels: np.ndarray, shift: int) -> Non
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", bytes([8]) + encode_plane(COLOUR[..., 0]), bytes([3]) + encode_plane(COLOUR[..., 0]), bytes([0, 4])],
+    [
+        b"",
+        bytes([8, 4, 0]),
+        bytes([9, 4, 0]),
+        bytes([8]) + encode_plane(COLOUR[..., 0]),
+        bytes([3]) + encode_plane(COLOUR[..., 0]),
+        bytes([0, 4]),
+    ],
 )
 def test_payloads_that_no_encoder_writes(payload: bytes) -> None:
     with pytest.raises(FormatError, match="damaged"):
@@ -61,3 +68,16 @@ def test_patterns_are_kept_whole(model: CwicModel) -> None:
     assert payload is not None
     assert payload[0] == 0
     assert len(payload) < 200
+
+
+@pytest.mark.parametrize(("difference", "tried"), [(27, False), (38, False), (39, True)])
+def test_what_differs_no_more_than_twice_what_photographs_do_is_not_tried(
+    model: CwicModel, monkeypatch: pytest.MonkeyPatch, difference: int, tried: bool
+) -> None:
+    asked: list[int] = []
+    synthesise = model.synthesise
+    monkeypatch.setattr(model, "synthesise", lambda y_hat, level: asked.append(level) or synthesise(y_hat, level))
+    rows, columns = np.mgrid[:64, :64]
+    # Every sample differs from its neighbours by `difference`: the mean square of Kodak's pictures is 27.4**2 at most.
+    chosen(model, as_picture((100 + difference * ((rows + columns) % 2)).astype(np.uint8)), 500)
+    assert asked == [500] * tried

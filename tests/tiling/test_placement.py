@@ -20,10 +20,13 @@ def chunks(model: CwicModel, picture: Picture) -> list[Chunk]:
     return TileEncoder(model, picture, Tiles.of(HEADER)).encode(LEVEL)
 
 
-def test_a_run_between_two_gaps_finds_its_place(model: CwicModel, chunks: list[Chunk]) -> None:
+@pytest.mark.parametrize(("first", "last_first"), [(4, 21), (6, 21), (4, 6)])
+def test_a_run_between_two_gaps_finds_its_place(
+    model: CwicModel, chunks: list[Chunk], first: int, last_first: int
+) -> None:
     runs = [
         Run(0, 0, chunks[:3]),
-        Run(4, 21, [None, Chunk(PLAIN, b"plain"), *chunks[8:10]]),
+        Run(first, last_first, [None, Chunk(PLAIN, b"plain"), *chunks[8:10]]),
         Run(20, 20, chunks[20:]),
     ]
     tile = placed_tiles(model, Salvage(HEADER, [], runs, []))
