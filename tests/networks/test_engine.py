@@ -84,7 +84,9 @@ def test_a_network_is_loaded_once_and_by_several_threads(monkeypatch: pytest.Mon
     assert all(np.array_equal(each, found[0]) for each in found)
 
 
-def test_a_graph_that_an_engine_refuses_is_a_model_error() -> None:
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_graph_that_an_engine_refuses_is_a_model_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINE_VARIABLE, name)
     with pytest.raises(ModelError, match="the network cannot run: "):
         network(WEIGHT[:, :5])({"x": X})
     with pytest.raises(ModelError, match="the network cannot run: "):

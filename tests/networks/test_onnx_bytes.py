@@ -49,6 +49,15 @@ def test_a_library_reads_the_same_model() -> None:
     assert [entry.name for entry in (*graph.input, *graph.output)] == ["x", "borders", "y"]
 
 
+def test_channels_are_told_where_they_are_known() -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(onnx_bytes(GRAPH, WEIGHTS, {"x": 3}))
+    onnx.checker.check_model(model, full_check=True)
+    x, borders = model.graph.input
+    assert [side.dim_value for side in x.type.tensor_type.shape.dim] == [0, 3, 0, 0]
+    assert [side.dim_param for side in borders.type.tensor_type.shape.dim] == ["borders.0"]
+
+
 def test_whole_numbers_become_int64() -> None:
     onnx = pytest.importorskip("onnx")
     graph = Graph({"x": ("float32", 4)}, (Node("Reshape", ("x", "shape"), ("y",), {}),), ("y",))

@@ -128,7 +128,8 @@ class Network:
             chosen = engine(self._device)
             reduced = reduced and chosen.bfloat16
             if reduced not in self._runs:
-                model = onnx_bytes(self.graph, self._weights(self.graph.weights()))
+                channels = {name: each.shape[1] for name, each in inputs.items() if each.ndim == 4}
+                model = onnx_bytes(self.graph, self._weights(self.graph.weights()), channels)
                 with _engine_errors():
                     self._runs[reduced] = chosen.load(model, bfloat16=reduced)
             run = self._runs[reduced]

@@ -21,12 +21,20 @@ _TYPES = {"float32": _FLOAT, "int64": _INT64}
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS = 1, 2, 3, 7
 
 
-def onnx_bytes(graph: Graph, weights: Mapping[str, NDArray[np.generic]]) -> bytes:
-    """An ONNX model of `graph`, with those of `weights` that it uses: float16 and float32 as float32, or int64."""
+def onnx_bytes(
+    graph: Graph, weights: Mapping[str, NDArray[np.generic]], channels: Mapping[str, int] | None = None
+) -> bytes:
+    """An ONNX model of `graph`, with those of `weights` that it uses: float16 and float32 as float32, or int64.
+
+    `channels` are the second sides of inputs by name, where they are known: engines then find what does not fit them.
+    """
+    known = channels or {}
     fields = [_message(1, _node(node)) for node in graph.nodes]
     fields.append(_message(2, b"cwic"))
     fields += [_message(5, _tensor(name, weights[name])) for name in graph.weights()]
-    fields += [_message(11, _value(name, _TYPES[kind], rank)) for name, (kind, rank) in graph.inputs.items()]
+    fields += [
+        _message(11, _value(name, _TYPES[kind], rank, known.get(name))) for name, (kind, rank) in graph.inputs.items()
+    ]
     fields += [_message(12, _value(name, _FLOAT, 4)) for name in graph.outputs]
     return _integer(1, IR_VERSION) + _message(7, b"".join(fields)) + _message(8, _integer(2, OPSET))
 
@@ -60,9 +68,12 @@ def _tensor(name: str, array: NDArray[np.generic]) -> bytes:
     return dims + _integer(2, _TYPES[kind]) + _message(8, name.encode()) + _message(9, data.tobytes())
 
 
-def _value(name: str, kind: int, rank: int) -> bytes:
-    """A graph input or output: its sides are whatever comes."""
-    shape = b"".join(_message(1, _message(2, f"{name}.{axis}".encode())) for axis in range(rank))
+def _value(name: str, kind: int, rank: int, channels: int | None = None) -> bytes:
+    """A graph input or output: its sides are whatever comes, but for `channels`, the second one."""
+    sides = [_message(2, f"{name}.{axis}".encode()) for axis in range(rank)]
+    if channels is not None:
+        sides[1] = _integer(1, channels)
+    shape = b"".join(_message(1, side) for side in sides)
     tensor = _integer(1, kind) + _message(2, shape)
     return _message(1, name.encode()) + _message(2, _message(1, tensor))
 
