@@ -7,9 +7,8 @@ import math
 import os
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -21,6 +20,7 @@ from cwic.cli.plan import PIPE, STDIN, shown
 from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from cwic.errors import CwicError, InputError
 from cwic.image.files import read_bytes, write_atomically
+from cwic.image.losses import losses_to
 
 PASSED_ON = (
     KeyboardInterrupt,
@@ -74,20 +74,8 @@ def run(names: Sequence[str], work: Callable[[int], None], *, with_warnings: boo
         raise typer.Exit(worst)
 
 
-@contextmanager
-def _warnings_said_of(name: str) -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
-        usual = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
-            if issubclass(category, UserWarning):
-                say(f"cwic: {_called(name)}: {' '.join(str(message).split())}")
-            else:
-                usual(message, category, *place)
-
-        warnings.showwarning = show  # type: ignore[assignment]
-        yield
+def _warnings_said_of(name: str) -> AbstractContextManager[None]:
+    return losses_to(lambda text: say(f"cwic: {_called(name)}: {' '.join(text.split())}"), UserWarning)
 
 
 def complain(name: str, error: BaseException) -> int:

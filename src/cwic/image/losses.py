@@ -18,14 +18,14 @@ def warn_of(losses: Sequence[str], stacklevel: int = 3) -> None:
 
 
 @contextmanager
-def losses_to(say: Callable[[str], None]) -> Iterator[None]:
-    """Inside, every `LossWarning` is a call of `say` with its text; other warnings go where they went."""
+def losses_to(say: Callable[[str], None], kind: type[Warning] = LossWarning) -> Iterator[None]:
+    """Inside, every warning of that `kind` is a call of `say` with its text; others go where they went."""
     with warnings.catch_warnings():
-        warnings.simplefilter("always", LossWarning)
+        warnings.simplefilter("always", kind)
         shown = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *place: object) -> None:
-            if issubclass(category, LossWarning):
+            if issubclass(category, kind):
                 say(str(message))
             else:
                 shown(message, category, *place)  # type: ignore[arg-type]

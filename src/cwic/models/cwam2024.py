@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 from cwic.config import Cwam2024Config
 from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import ModelError
+from cwic.image.geometry import ALIGNMENT
 from cwic.latents.serial import SerialPrior, Wave
 from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, SymbolReader, SymbolSink, SymbolWriter
 from cwic.latents.wide import FRACTION_BITS
 from cwic.models.base import Floats, Halo, ModelData
 from cwic.networks.engine import Network
 from cwic.networks.windows import window_inputs
-
-ALIGNMENT = 64
 
 
 class Cwam2024Model:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cwic.config import CwicConfig
 from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import FormatError, ModelError
+from cwic.image.geometry import ALIGNMENT
 from cwic.latents.levels import KNOTS, interpolate_gain
 from cwic.latents.passes import split_passes
 from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, Z_MAX, LatentPass, QuadtreePrior
@@ -25,8 +26,6 @@ WRITTEN_WEIGHT = 22.0
 """The weight of rounding errors in `as_written`: a part of the format, whatever encoders do."""
 FULL_PRECISION_LEVEL = 850
 """From here on pixels are made in float32 everywhere: bfloat16 would cost 0.04 dB and more."""
-LATENT = 16
-ALIGNMENT = 64
 
 
 class CwicModel:
