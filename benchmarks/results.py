@@ -236,7 +236,7 @@ def _bd(name: str, peer: Peer, model: str, metric: str) -> tuple[str, str]:
         found = bd(reference, test)
     except CwicError:
         return MISSING, MISSING
-    return f"{found.rate_percent:+.1f} %", f"{found.low_db:.1f}–{found.high_db:.1f} dB"
+    return f"{found.rate_percent:+.1f} %", f"{found.low:.1f}–{found.high:.1f} dB"
 
 
 if __name__ == "__main__":

@@ -55,10 +55,9 @@ def test_summaries_are_the_means_of_their_tables(results: ModuleType, name: str,
     if codec not in results.codecs(name):
         pytest.skip("not measured on this set")
     folder = ROOT / "results" / name
-    rows, damaged = read_tsv((folder / f"{codec}.tsv").read_bytes(), perceptual=False)
+    rows = read_tsv((folder / f"{codec}.tsv").read_bytes())
     summary = json.loads((folder / f"{codec}.json").read_text())
     points = means(rows)
-    assert damaged == 0
     assert [point.quality for point in points] == list(results.qualities(name, codec))
     assert len({row.image for row in rows}) == SETS[name]
     assert summary["meta"]["failed"] == []
@@ -72,7 +71,7 @@ def test_summaries_are_the_means_of_their_tables(results: ModuleType, name: str,
 def test_more_quality_is_more_bits_and_less_error_without_a_dip(results: ModuleType, name: str, model: str) -> None:
     if model not in results.codecs(name):
         pytest.skip("not measured on this set")
-    rows, _ = read_tsv((ROOT / "results" / name / f"{model}.tsv").read_bytes(), perceptual=False)
+    rows = read_tsv((ROOT / "results" / name / f"{model}.tsv").read_bytes())
     points = means(rows)
     assert len(points) == (8 if name == "clic" else 21)
     bits = np.log([point.bpp for point in points])
@@ -105,7 +104,7 @@ def test_no_picture_is_worse_than_jpeg_at_the_same_bytes(results: ModuleType, na
 
 def _curves(table: Path) -> dict[str, np.ndarray]:
     """For each picture of a table `[2, qualities]`: log2 of its bits a pixel, rising, and its PSNR in dB."""
-    rows, _ = read_tsv(table.read_bytes(), perceptual=False)
+    rows = read_tsv(table.read_bytes())
     points: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         points.setdefault(row.image, []).append((math.log2(row.bpp), row.psnr_rgb_db))

@@ -40,8 +40,8 @@ def test_markdown_and_json(run_cwic: Run, summary: Callable[..., Path]) -> None:
     assert table[2].startswith("| +100.00 | 27.00 to 34.00 | -")
     record = json.loads(run_cwic("eval", "bd", "--json", reference, double).out)
     assert record.pop("rate_percent") == pytest.approx(100)
-    assert record.pop("gain_db") < -2
-    expected = {"low_db": 26, "high_db": 35, "low_bpp": 0.2, "high_bpp": 1}
+    assert record.pop("gain") < -2
+    expected = {"low": 26, "high": 35, "low_bpp": 0.2, "high_bpp": 1}
     assert record == {"reference": str(reference), "test": str(double), "metric": "psnr", **expected}
 
 

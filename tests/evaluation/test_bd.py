@@ -48,33 +48,33 @@ def test_other_files_are_refused(summary_file: Write, results: Any, message: str
 def test_a_tenth_more_bits_is_ten_percent() -> None:
     found = bd(CURVE, CURVE._replace(bpp=1.1 * CURVE.bpp))
     assert found.rate_percent == pytest.approx(10)
-    assert found.gain_db is not None
-    assert found.gain_db < 0
-    assert (found.low_db, found.high_db) == (26, 39)
+    assert found.gain is not None
+    assert found.gain < 0
+    assert (found.low, found.high) == (26, 39)
     assert (found.low_bpp, found.high_bpp) == (pytest.approx(0.11), 1.8)
 
 
 def test_a_decibel_more_is_a_decibel() -> None:
-    assert bd(CURVE, CURVE._replace(quality=CURVE.quality + 1)).gain_db == pytest.approx(1)
+    assert bd(CURVE, CURVE._replace(quality=CURVE.quality + 1)).gain == pytest.approx(1)
 
 
 def test_overlap_and_unequal_numbers_of_points() -> None:
     found = bd(CURVE, Curve(CURVE.bpp[:4], CURVE.quality[:4] + 2))
-    assert (found.low_db, found.high_db) == (28, 37)
+    assert (found.low, found.high) == (28, 37)
 
 
 def test_over_a_range() -> None:
     test = CURVE._replace(bpp=CURVE.bpp * [1, 1, 1.2, 1.6, 2])  # parting above 29 dB
     whole, lower, upper = (bd(CURVE, test, over) for over in (None, (26.0, 29.0), (35.0, 39.0)))
     assert abs(lower.rate_percent) < 5 < whole.rate_percent < 60 < upper.rate_percent < 100
-    assert (upper.low_db, upper.high_db) == (35, 39)
+    assert (upper.low, upper.high) == (35, 39)
     assert bd(CURVE, test, (26.0, 39.0)).rate_percent == pytest.approx(whole.rate_percent)
-    with pytest.raises(InputError, match=r"do not both cover 20 to 30 dB, only 26.00 to 39.00 dB"):
+    with pytest.raises(InputError, match=r"do not both cover 20 to 30, only 26.00 to 39.00"):
         bd(CURVE, test, (20, 30))
 
 
 def test_curves_apart() -> None:
-    with pytest.raises(InputError, match=r"26.00 to 39.00 dB, and 39.00 to 52.00 dB"):
+    with pytest.raises(InputError, match=r"26.00 to 39.00, and 39.00 to 52.00"):
         bd(CURVE, CURVE._replace(quality=CURVE.quality + 13))
     found = bd(CURVE, CURVE._replace(bpp=CURVE.bpp * 100))
     assert found.rate_percent == pytest.approx(9900)
@@ -91,7 +91,7 @@ def test_a_curve_that_wastes_few_bits_has_a_bd_rate() -> None:
     wasteful[6] = 1.001 * wasteful[7]
     found = bd(FINE, FINE._replace(bpp=wasteful))
     assert 0 < found.rate_percent < 3
-    assert found.gain_db is None
+    assert found.gain is None
 
 
 def _moved(bpp: dict[int, float] | None = None, quality: dict[int, float] | None = None) -> Curve:
@@ -127,7 +127,7 @@ def test_where_akima_shoots_over_a_step_there_is_no_gain() -> None:
     rates[2:] *= 1.001 * rates[1] / rates[2]
     found = bd(coarse, coarse._replace(bpp=rates))
     assert found.rate_percent == pytest.approx(-28, abs=0.5)
-    assert found.gain_db is None
+    assert found.gain is None
 
 
 def test_figures_that_are_no_numbers_are_refused() -> None:

@@ -38,11 +38,11 @@ def test_the_first_run_is_not_timed(fake: Any) -> None:
 
 
 def test_perceptual_measure_where_asked(fake: Any) -> None:
-    pytest.importorskip("ssimulacra2")
     picture = as_picture(np.full((256, 256, 3), 100, np.uint8))
-    [row] = measure_picture(fake, [15], "a", picture, perceptual=True)
+    [row] = measure_picture(fake, [15], "a", picture, further=["ssimulacra2"])
     assert row.ssimulacra2 is not None
     assert 0 < row.ssimulacra2 < 100
+    assert row.butteraugli is None
 
 
 def test_failure_names_codec_and_quality_and_keeps_its_kind(fake: Any) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
-import sys
+import shutil
 
 import numpy as np
 import pytest
 
 from cwic.errors import InputError
-from cwic.evaluation.metrics import ms_ssim, psnr, ssimulacra2
+from cwic.evaluation import metrics
+from cwic.evaluation.metrics import butteraugli, ms_ssim, psnr, ssimulacra2
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE
 
 
@@ -41,22 +42,33 @@ def test_small_pictures_have_no_value(metric, side) -> None:
     assert math.isnan(metric(small, small))
 
 
-def test_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ssimulacra2", None)
-    large = _noise(SSIMULACRA2_MIN_SIDE, SSIMULACRA2_MIN_SIDE)
-    with pytest.raises(InputError, match=r"pip install cwic\[eval\]"):
-        ssimulacra2(large, large)
+def test_butteraugli_is_a_distance() -> None:
+    if shutil.which(metrics.BUTTERAUGLI) is None:
+        pytest.skip("needs butteraugli_main")
+    x = _noise(64, 80) // np.uint8(2)
+    slight, strong = (x + _noise(64, 80)[::-1] // np.uint8(n) for n in (64, 4))
+    assert butteraugli(x, x) == pytest.approx(0, abs=1e-3)
+    assert butteraugli(x, slight) < butteraugli(x, strong)
+
+
+@pytest.mark.parametrize(
+    ("program", "message"), [("no_such_program", "libjxl-devtools"), ("false", "failed"), ("true", "did not say")]
+)
+def test_a_program_that_is_missing_or_fails(monkeypatch: pytest.MonkeyPatch, program: str, message: str) -> None:
+    monkeypatch.setattr(metrics, "BUTTERAUGLI", program)
+    small = _noise(16, 16)
+    with pytest.raises(InputError, match=message):
+        butteraugli(small, small)
 
 
 def test_ssimulacra2_ranks_and_is_100_for_equal_pictures() -> None:
-    pytest.importorskip("ssimulacra2")
     x = np.full((SSIMULACRA2_MIN_SIDE, SSIMULACRA2_MIN_SIDE, 3), 100, np.uint8)
     slight, strong = (x + _noise(*x.shape[:2]) // np.uint8(n) for n in (32, 4))
     assert ssimulacra2(x, x) == pytest.approx(100)
     assert ssimulacra2(x, strong) < ssimulacra2(x, slight) < 100
 
 
-@pytest.mark.parametrize("metric", [psnr, ms_ssim, ssimulacra2])
+@pytest.mark.parametrize("metric", [psnr, ms_ssim, ssimulacra2, butteraugli])
 @pytest.mark.parametrize("other", [np.zeros((8, 8, 3)), np.zeros((8, 8), np.uint8), np.zeros((8, 9, 3), np.uint8)])
 def test_other_arrays_are_refused(metric, other: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"expected uint8|differ in size"):

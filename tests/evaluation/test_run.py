@@ -24,7 +24,7 @@ def _table(codec: Any, folder: Path, **changes: Any) -> Table:
     pictures, errors = fingerprints(_files(folder))
     out = folder.parent / "out"
     out.mkdir(exist_ok=True)
-    plain = {"qualities": (15, 30), "perceptual": False, "unreadable": errors.keys()}
+    plain = {"qualities": (15, 30), "further": (), "unreadable": errors.keys()}
     return Table(**{"codec": codec, "opened_as": "fake", "out": out, "pictures": pictures, **plain, **changes})
 
 
@@ -62,16 +62,14 @@ def test_a_stopped_run_goes_on(fake: Any, folder: Path) -> None:
     table = _finished(fake, folder)
     whole = table.tsv.read_bytes()
     lines = whole.splitlines(keepends=True)
-    table.tsv.write_bytes(b"".join(lines[:3]) + lines[3][:20])  # a row at 15, one at 15, and half of one at 30
+    table.tsv.write_bytes(b"".join(lines[:3]))  # both pictures at 15
     table.json.unlink()
 
     again = _table(fake, folder)
     again.load(force=False)
-    assert again.damaged == 1
     assert _work(again, folder) == ["a.png 30", "b.png 30"]
     again.save(again.close(), {})
-    rows, damaged = read_tsv(again.tsv.read_bytes(), perceptual=False)
-    assert (len(rows), damaged) == (4, 0)
+    assert len(read_tsv(again.tsv.read_bytes())) == 4
     assert json.loads(again.json.read_text())["meta"]["images"] == 2
 
 
@@ -92,7 +90,7 @@ def test_more_qualities_or_pictures_only_add(fake: Any, folder: Path) -> None:
     assert _work(table, folder) == ["a.png 45", "b.png 45", "c.png 15,30,45"]
 
 
-@pytest.mark.parametrize("change", ["settings", "picture", "quality", "columns", "text", "twice"])
+@pytest.mark.parametrize("change", ["settings", "picture", "quality", "text", "half", "twice"])
 def test_other_results_are_dropped_only_by_force(fake: Any, folder: Path, change: str) -> None:
     table = _finished(fake, folder)
     changes: dict[str, Any] = {}
@@ -102,8 +100,8 @@ def test_other_results_are_dropped_only_by_force(fake: Any, folder: Path, change
         Image.new("RGB", (30, 20), (1, 2, 3)).save(folder / "a.png")
     elif change == "quality":
         changes["qualities"] = (15,)
-    elif change == "columns":
-        changes["perceptual"] = True
+    elif change == "half":
+        table.tsv.write_bytes(table.tsv.read_bytes()[:-20])
     elif change == "twice":
         table.tsv.write_text(table.tsv.read_text() + table.tsv.read_text().splitlines(keepends=True)[-1])
     else:
@@ -112,8 +110,21 @@ def test_other_results_are_dropped_only_by_force(fake: Any, folder: Path, change
     with pytest.raises(OutputExistsError, match=r"fake\.tsv exists already, and .*: -f replaces it"):
         again.load(force=False)
     again.load(force=True)
-    kept = {"settings": 0, "picture": 2, "quality": 2, "columns": 0, "text": 0, "twice": 4}[change]
+    kept = {"settings": 0, "picture": 2, "quality": 2, "text": 0, "half": 0, "twice": 4}[change]
     assert len(again.rows) == kept
+
+
+def test_rows_that_lack_a_measure_are_measured_again(fake: Any, folder: Path) -> None:
+    _finished(fake, folder)
+    table = _table(fake, folder, further=("ssimulacra2",))
+    table.load(force=False)
+    assert [task.qualities for task in table.tasks(_files(folder))] == [(15, 30)] * 2
+    # The other way round nothing is missing.
+    table.add([row._replace(ssimulacra2=50.0) for row in read_tsv(table.tsv.read_bytes())])
+    again = _table(fake, folder)
+    again.load(force=False)
+    assert _work(again, folder) == []
+    assert [point.ssimulacra2 for point in again.close()] == [50, 50]
 
 
 def test_a_summary_without_its_table_is_not_replaced(fake: Any, folder: Path) -> None:
@@ -146,7 +157,7 @@ def test_nothing_is_written_without_a_whole_picture(fake: Any, folder: Path) -> 
 
 def test_failures_are_outcomes(fake: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "_opened", lambda name: fake)
-    good, bad = measure([Task("fake", folder / "a.png", "a.png", (q,), False) for q in (15, 99)], jobs=1)
+    good, bad = measure([Task("fake", folder / "a.png", "a.png", (q,), ()) for q in (15, 99)], jobs=1)
     assert (len(good.rows), good.error) == (1, None)
     assert (bad.rows, type(bad.error)) == ([], FormatError)
 
@@ -168,13 +179,13 @@ def test_what_is_no_fault_of_the_picture_is_an_outcome_too(
 
     monkeypatch.setattr(fake, "encode", fail)
     monkeypatch.setattr(run, "_opened", lambda name: fake)
-    [outcome] = measure([Task("fake", folder / "a.png", "a.png", (15,), False)], jobs=1)
+    [outcome] = measure([Task("fake", folder / "a.png", "a.png", (15,), ())], jobs=1)
     assert str(outcome.error) == f"fake: {message}"
 
 
 def test_several_processes_measure_the_same(folder: Path) -> None:
     (folder / "bad.png").write_bytes(b"no picture")
-    tasks = [Task("jpeg", file, name, (30, 60), False) for name, file in _files(folder).items()]
+    tasks = [Task("jpeg", file, name, (30, 60), ()) for name, file in _files(folder).items()]
     alone, together = (
         sorted((o.task.image, [row[:9] for row in o.rows], type(o.error)) for o in measure(tasks, jobs))
         for jobs in (1, 2)
@@ -189,5 +200,5 @@ def _die(*_: object) -> None:
 
 def test_a_process_that_dies_is_a_failure(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "share_cores", _die)
-    tasks = [Task("jpeg", folder / "a.png", "a.png", (30,), False)] * 2
+    tasks = [Task("jpeg", folder / "a.png", "a.png", (30,), ())] * 2
     assert [str(outcome.error) for outcome in measure(tasks, jobs=2)] == ["the process that measured it died"] * 2

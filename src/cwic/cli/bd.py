@@ -12,16 +12,16 @@ from cwic.cli import batch
 if TYPE_CHECKING:
     from cwic.evaluation.bd import Bd
 
-_METRICS = {"psnr": "PSNR", "ms-ssim": "MS-SSIM"}
-
 
 def bd(
     reference: Annotated[str, typer.Argument(metavar="REF", help="Summary to compare with.", show_default=False)],
     tests: Annotated[list[str], typer.Argument(metavar="TEST...", help="Summaries to compare.", show_default=False)],
-    metric: Annotated[str, typer.Option("--metric", help="psnr, or ms-ssim as -10 log10(1 - x) dB.")] = "psnr",
+    metric: Annotated[
+        str, typer.Option("--metric", help="psnr; ms-ssim, as -10 log10(1 - x) dB; ssimulacra2 or butteraugli.")
+    ] = "psnr",
     over: Annotated[
         str | None,
-        typer.Option("--over", metavar="LOW:HIGH", help="BD-rate over these dB only.", show_default=False),
+        typer.Option("--over", metavar="LOW:HIGH", help="BD-rate over these qualities only.", show_default=False),
     ] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="A Markdown table.")] = False,
     as_json: batch.AsJson = False,
@@ -29,17 +29,20 @@ def bd(
     """Show BD-rates, the bits that curves need beside a reference at equal quality, and BD-PSNRs.
 
     The summaries are the JSON files of cwic eval, or published ones of the same shape. BD-rate is in percent,
-    negative where fewer bits are needed; BD-PSNR in dB at equal rate, positive where better. Both are means over
-    what both curves cover, which is shown beside them: figures over different ranges do not rank codecs, and
-    --over gives all the same one.
+    negative where fewer bits are needed; BD-PSNR (or its like) is at equal rate, positive where better. Both are
+    means over what both curves cover, which is shown beside them: figures over different ranges do not rank codecs,
+    and --over gives all the same one.
     """
-    if metric not in _METRICS:
-        raise typer.BadParameter(f"--metric {metric}: there are {' and '.join(_METRICS)}")
     interval = None if over is None else _interval(over)
 
     from cwic.evaluation.bd import Curve, read_curve
     from cwic.evaluation.bd import bd as compare
+    from cwic.evaluation.summary import METRICS
     from cwic.evaluation.table import aligned, markdown
+
+    if metric not in METRICS:
+        raise typer.BadParameter(f"--metric {metric}: there are {', '.join(METRICS)}")
+    _, title, unit, _ = METRICS[metric]
 
     curves: list[Curve] = []
     batch.run([reference], lambda _: curves.append(read_curve(reference, metric)))
@@ -55,7 +58,7 @@ def bd(
             record: dict[str, Any] = {"reference": reference, "test": test, "metric": metric, **figures._asdict()}
             typer.echo(json.dumps(record))
     elif found:
-        head = ["BD-rate %", "over, dB", f"BD-{_METRICS[metric]} dB", "over, bpp", f"test (reference: {reference})"]
+        head = ["BD-rate %", f"over, {unit}", f"BD-{title} {unit}", "over, bpp", f"test (reference: {reference})"]
         table = markdown if as_markdown else aligned
         typer.echo(table(head, [_cells(test, figures) for test, figures in found]))
     if failure:
@@ -65,9 +68,9 @@ def bd(
 def _cells(test: str, figures: Bd) -> list[str]:
     return [
         f"{figures.rate_percent:+.2f}",
-        f"{figures.low_db:.2f} to {figures.high_db:.2f}",
-        "–" if figures.gain_db is None else f"{figures.gain_db:+.3f}",
-        "–" if figures.gain_db is None else f"{figures.low_bpp:.3f} to {figures.high_bpp:.3f}",
+        f"{figures.low:.2f} to {figures.high:.2f}",
+        "–" if figures.gain is None else f"{figures.gain:+.3f}",
+        "–" if figures.gain is None else f"{figures.low_bpp:.3f} to {figures.high_bpp:.3f}",
         test,
     ]
 
@@ -78,5 +81,5 @@ def _interval(text: str) -> tuple[float, float]:
         if not low < high:
             raise ValueError
     except ValueError:
-        raise typer.BadParameter(f"--over {text}: expected LOW:HIGH in dB, as 31:36") from None
+        raise typer.BadParameter(f"--over {text}: expected LOW:HIGH, as 31:36") from None
     return low, high

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _HEAD = f"{'codec':<16}{'quality':>8}{'bpp':>10}{'PSNR dB':>10}{'MS-SSIM':>10}{'encode s':>10}{'decode s':>10}"
+_TITLES = {"ssimulacra2": "SSIMULACRA2", "butteraugli": "Butteraugli"}
 
 
 def measure(
@@ -46,7 +47,10 @@ def measure(
             show_default=False,
         ),
     ] = None,
-    perceptual: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA2 too, which is slow.")] = False,
+    ssimulacra2: Annotated[bool, typer.Option("--ssimulacra2", help="Measure SSIMULACRA 2 too.")] = False,
+    butteraugli: Annotated[
+        bool, typer.Option("--butteraugli", help="Measure Butteraugli too, by libjxl's butteraugli_main.")
+    ] = False,
     jobs: Annotated[
         int, typer.Option("--jobs", "-j", min=1, help="Processes. With more than one, times are not to be compared.")
     ] = 1,
@@ -60,9 +64,12 @@ def measure(
 
     OUT/CODEC.tsv gets a row for every picture and quality, OUT/CODEC.json the means. A run goes on where an earlier
     one stopped: what is there already, of the same codec, settings, versions, quality and picture, is not measured
-    again (delete the files to do so). A picture that fails is left out of the means of its codec.
+    again (delete the files to do so), unless it lacks a measure that is asked for. A picture that fails is left out
+    of the means of its codec.
     """
     qualities = None if quality is None else _qualities(quality)
+    asked = {"ssimulacra2": ssimulacra2, "butteraugli": butteraugli}
+    further = tuple(name for name, wanted in asked.items() if wanted)
 
     from cwic.evaluation.run import measure as measured
     from cwic.evaluation.summary import environment
@@ -72,9 +79,9 @@ def measure(
     if meta is None:
         tally.end()
         return
-    codecs = _open(dict.fromkeys(names), qualities, tally, perceptual=perceptual)
+    codecs = _open(dict.fromkeys(names), qualities, further, tally)
     files = _pictures(folder, tally) if codecs else {}
-    tables = _tables(codecs, qualities, files, folder, out, perceptual=perceptual, force=force, tally=tally)
+    tables = _tables(codecs, qualities, files, folder, out, further=further, force=force, tally=tally)
     tasks = [task for table in tables.values() for task in table.tasks(files)]
     place = {image: index for index, image in enumerate(files)}
     tasks.sort(key=lambda task: place[task.image])  # by picture: the codecs take turns
@@ -92,7 +99,7 @@ def measure(
     for table in tables.values():
         tally.attempt(table.codec.name, partial(table.save, points[table.codec.name], meta))
     if not as_json and any(points.values()):
-        typer.echo(_HEAD + (f"{'SSIMULACRA2':>13}" if perceptual else ""))
+        typer.echo(_HEAD + "".join(f"{_TITLES[name]:>13}" for name in further))
     for name, its_points in points.items():
         for point in its_points:
             _report(name, point, as_json=as_json)
@@ -128,13 +135,13 @@ class _Tally:
 
 
 def _open(
-    names: Iterable[str], qualities: Sequence[float] | None, tally: _Tally, *, perceptual: bool
+    names: Iterable[str], qualities: Sequence[float] | None, further: Sequence[str], tally: _Tally
 ) -> dict[str, Codec]:
     """The codecs that can be had, by the names they were asked for. Wrong usage ends the run before it begins."""
     from cwic.evaluation.codecs.registry import open_codec
-    from cwic.extras import require
+    from cwic.evaluation.metrics import ready
 
-    if perceptual and tally.attempt("cwic eval", partial(require, "ssimulacra2", "eval")) is None:
+    if tally.attempt("cwic eval", partial(ready, further)) is None:
         return {}
     opened = {name: tally.attempt(name, partial(open_codec, name)) for name in names}
     codecs = {name: codec for name, codec in opened.items() if codec is not None}
@@ -165,7 +172,7 @@ def _tables(
     folder: Path,
     out: Path,
     *,
-    perceptual: bool,
+    further: tuple[str, ...],
     force: bool,
     tally: _Tally,
 ) -> dict[str, Table]:
@@ -177,7 +184,7 @@ def _tables(
         tally.take(str(folder / image), error)
     tables: dict[str, Table] = {}
     for name, codec in codecs.items() if pictures else ():
-        table = Table(codec, name, out, qualities or codec.qualities, pictures, unreadable.keys(), perceptual)
+        table = Table(codec, name, out, qualities or codec.qualities, pictures, unreadable.keys(), further)
         if tally.attempt(codec.name, partial(_load, table, force=force)):
             tables[name] = table
     return tables
@@ -186,8 +193,6 @@ def _tables(
 def _load(table: Table, *, force: bool) -> bool:
     table.out.mkdir(parents=True, exist_ok=True)
     table.load(force=force)
-    if table.damaged:
-        batch.say(f"{table.tsv}: {table.damaged} half-written lines are measured again")
     return True
 
 
@@ -213,8 +218,7 @@ def _report(name: str, point: Point, *, as_json: bool) -> None:
         f"{name:<16}{point.quality:>8g}{point.bpp:>10.4f}{point.psnr_rgb_db:>10.3f}{point.ms_ssim_rgb:>10.5f}"
         f"{point.encode_s:>10.4f}{point.decode_s:>10.4f}"
     )
-    if point.ssimulacra2 is not None:
-        line += f"{point.ssimulacra2:>13.2f}"
+    line += "".join(f"{value:>13.2f}" for value in (point.ssimulacra2, point.butteraugli) if value is not None)
     batch.report(line, {"codec": name, "quality": point.quality, **point.results()}, as_json=as_json)
 
 

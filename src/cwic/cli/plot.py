@@ -24,7 +24,7 @@ def plot(
     ] = None,
     force: batch.Force = False,
 ) -> None:
-    """Draw PSNR and MS-SSIM over bits per pixel, a curve for each summary, the first one thicker."""
+    """Draw PSNR, MS-SSIM and SSIMULACRA 2 over bits per pixel, a curve for each summary, the first one thicker."""
     from cwic.cli.plan import check_target
     from cwic.evaluation.plot import FORMATS, draw, read_line
     from cwic.image.files import write_atomically

@@ -21,7 +21,7 @@ PCHIP_AGREES, LINES_AGREE = 0.01, 0.03
 """How far the rates may lie from Akima's when PCHIP or straight lines join the points, as shares of the rate. Of all
 pairs of curves in results/ none is beyond a third of the first or a half of the second."""
 PCHIP_AGREES_DB, LINES_AGREE_DB = 0.05, 0.15
-"""The same of BD-PSNR."""
+"""The same of BD-PSNR; other scales have their `Metric.per_db`."""
 
 
 class Curve(NamedTuple):
@@ -29,13 +29,15 @@ class Curve(NamedTuple):
 
     Attributes:
         bpp: bits per pixel.
-        quality: in dB: PSNR, or -10 log10(1 - MS-SSIM).
+        quality: on the scale of a metric, such as PSNR in dB.
         pictures: what stands for the set of pictures behind it, where the summary says.
+        per_db: how many units of quality count like a decibel.
     """
 
     bpp: NDArray[np.float64]
     quality: NDArray[np.float64]
     pictures: str | None = None
+    per_db: float = 1
 
 
 class Bd(NamedTuple):
@@ -43,18 +45,18 @@ class Bd(NamedTuple):
 
     Attributes:
         rate_percent: bits beside the reference's at equal quality, negative where fewer are needed; the mean over
-            `low_db` to `high_db`.
-        low_db, high_db: the qualities that both curves cover, or the part of them that was asked for.
-        gain_db: quality beside the reference's at equal rate, positive where better; the mean over `low_bpp` to
+            `low` to `high`.
+        low, high: the qualities that both curves cover, or the part of them that was asked for.
+        gain: quality beside the reference's at equal rate, positive where better; the mean over `low_bpp` to
             `high_bpp` of the logarithm of the rate. None where the curves share no rate, or one of them gets worse with
             more bits, or where it would depend on how the points are joined.
         low_bpp, high_bpp: the rates that both curves cover.
     """
 
     rate_percent: float
-    low_db: float
-    high_db: float
-    gain_db: float | None
+    low: float
+    high: float
+    gain: float | None
     low_bpp: float | None
     high_bpp: float | None
 
@@ -69,28 +71,28 @@ def read_curve(path: str | os.PathLike[str], metric: str = "psnr") -> Curve:
     order = np.argsort(quality)
     bpp, quality = bpp[order], quality[order]
     if missing := int(np.count_nonzero(~np.isfinite(quality))):
-        name = METRICS[metric][0]
+        name = METRICS[metric].keys[0]
         raise InputError(
             f"{missing} of {len(bpp)} points have no finite {name}, as where a picture came back exact or is too small "
             f"for it: every point needs a {name} of its own"
         )
     # Comparisons written so that NaN, which null becomes, is refused too.
     if not (np.isfinite(quality).all() and np.all((bpp > 0) & (bpp < np.inf)) and np.all(np.diff(quality) > 0)):
-        raise InputError(f"every point needs a positive bpp and a {METRICS[metric][0]} of its own")
+        raise InputError(f"every point needs a positive bpp and a {METRICS[metric].keys[0]} of its own")
     if len(bpp) < MIN_POINTS:
         raise InputError(f"{len(bpp)} points, and a BD-rate needs at least {MIN_POINTS}")
     meta = summary.get("meta")
     pictures = meta.get("pictures") if isinstance(meta, dict) else None
-    return Curve(bpp, quality, pictures if isinstance(pictures, str) else None)
+    return Curve(bpp, quality, pictures if isinstance(pictures, str) else None, METRICS[metric].per_db)
 
 
 def bd(reference: Curve, test: Curve, over: tuple[float, float] | None = None) -> Bd:
-    """BD-rate and BD-PSNR (or its like for MS-SSIM) of `test` against `reference`.
+    """BD-rate and BD-PSNR (or its like for other metrics) of `test` against `reference`.
 
     Args:
         reference: what to compare with.
         test: what to compare.
-        over: qualities in dB to take the BD-rate over; all that both curves cover where None.
+        over: qualities to take the BD-rate over; all that both curves cover where None.
 
     Raises InputError: the curves share no quality, do not both cover `over`, or are known to be over different
         pictures; the figure would depend on how their points are joined, as where quality falls with more bits, or
@@ -101,10 +103,10 @@ def bd(reference: Curve, test: Curve, over: tuple[float, float] | None = None) -
     low, high = _shared(reference.quality, test.quality)
     low_bpp, high_bpp = _shared(reference.bpp, test.bpp)
     if low >= high:
-        ranges = (f"{curve.quality.min():.2f} to {curve.quality.max():.2f} dB" for curve in (reference, test))
+        ranges = (f"{curve.quality.min():.2f} to {curve.quality.max():.2f}" for curve in (reference, test))
         raise InputError(f"the curves share no quality: {', and '.join(ranges)}")
     if over is not None and not low <= over[0] < over[1] <= high:
-        raise InputError(f"the curves do not both cover {over[0]:g} to {over[1]:g} dB, only {low:.2f} to {high:.2f} dB")
+        raise InputError(f"the curves do not both cover {over[0]:g} to {over[1]:g}, only {low:.2f} to {high:.2f}")
     package = require("bjontegaard", "eval")
     curves = (reference.bpp, reference.quality, test.bpp, test.quality)
     # No overlap is too small for the package's taste: the answer states it.
@@ -128,7 +130,8 @@ def bd(reference: Curve, test: Curve, over: tuple[float, float] | None = None) -
     decades_shared = float(np.log10(low_bpp)), float(np.log10(high_bpp))
     straight = _mean_of_lines(np.log10(test.bpp), test.quality, *decades_shared)
     straight -= _mean_of_lines(np.log10(reference.bpp), reference.quality, *decades_shared)
-    if not (abs(gain - smooth) <= PCHIP_AGREES_DB and abs(gain - straight) <= LINES_AGREE_DB):
+    unit = reference.per_db
+    if not (abs(gain - smooth) <= PCHIP_AGREES_DB * unit and abs(gain - straight) <= LINES_AGREE_DB * unit):
         return Bd(percent, low, high, None, None, None)
     return Bd(percent, low, high, gain, low_bpp, high_bpp)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from time import perf_counter
 from zlib import crc32
 
 from cwic.errors import CwicError, InputError
 from cwic.evaluation.codecs.codec import Codec
-from cwic.evaluation.metrics import ms_ssim, psnr, ssimulacra2
+from cwic.evaluation.metrics import FURTHER, ms_ssim, psnr
 from cwic.evaluation.rows import DECIMALS, Row
 from cwic.image.picture import Picture
 
@@ -24,7 +24,7 @@ def fingerprint(picture: Picture) -> str:
 
 
 def measure_picture(
-    codec: Codec, qualities: Sequence[float], image: str, picture: Picture, *, perceptual: bool = False
+    codec: Codec, qualities: Sequence[float], image: str, picture: Picture, *, further: Collection[str] = ()
 ) -> list[Row]:
     """Code one picture at every quality, after one run at the first of them that is not timed.
 
@@ -33,7 +33,7 @@ def measure_picture(
         qualities: one row each.
         image: the name that the rows give to the picture.
         picture: what is coded.
-        perceptual: compute SSIMULACRA2 too.
+        further: measures of `FURTHER` to take too.
 
     Raises CwicError, of the kind that the codec raised, when any of them fails.
     """
@@ -42,13 +42,13 @@ def measure_picture(
     try:
         codec.decode(codec.encode(picture.pixels, quality))
         for quality in qualities:
-            rows.append(_measure(codec, quality, image, picture, perceptual=perceptual))
+            rows.append(_measure(codec, quality, image, picture, further=further))
     except CwicError as error:
         raise type(error)(f"{codec.name} at quality {quality:g}: {error}") from error
     return rows
 
 
-def _measure(codec: Codec, quality: float, image: str, picture: Picture, *, perceptual: bool) -> Row:
+def _measure(codec: Codec, quality: float, image: str, picture: Picture, *, further: Collection[str]) -> Row:
     start = perf_counter()
     data = codec.encode(picture.pixels, quality)
     encoded = perf_counter()
@@ -59,6 +59,7 @@ def _measure(codec: Codec, quality: float, image: str, picture: Picture, *, perc
     if x_hat.shape != x.shape:
         raise InputError(f"a picture of shape {list(x.shape)} came back as {list(x_hat.shape)}")
     # Rounded as the table on disk is, so that a run that goes on from there has the same means.
+    values = {name: round(FURTHER[name](x, x_hat), DECIMALS) for name in further}
     return Row(
         codec.name,
         settings_of(codec),
@@ -71,7 +72,8 @@ def _measure(codec: Codec, quality: float, image: str, picture: Picture, *, perc
         round(8 * len(data) / (picture.width * picture.height), DECIMALS),
         round(psnr(x, x_hat), DECIMALS),
         round(ms_ssim(x, x_hat), DECIMALS),
-        round(ssimulacra2(x, x_hat), DECIMALS) if perceptual else None,
+        values.get("ssimulacra2"),
+        values.get("butteraugli"),
         round(encoded - start, DECIMALS),
         round(decoded - encoded, DECIMALS),
     )

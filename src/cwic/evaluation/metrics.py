@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from io import BytesIO
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cwic.extras import require
+from cwic.errors import InputError
 from cwic.image import fidelity
 from cwic.image import ms_ssim as similarity
-from cwic.image.fidelity import SSIMULACRA2_MIN_SIDE
+from cwic.image import ssimulacra2 as perceptual
+
+BUTTERAUGLI = "butteraugli_main"
+"""The program that measures it."""
+_MISSING = f"{BUTTERAUGLI} is not installed: it comes with libjxl (in Debian's package libjxl-devtools)"
 
 
 def psnr(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
@@ -46,26 +54,57 @@ def ms_ssim(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
 def ssimulacra2(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
     """SSIMULACRA2: 100 for equal pictures, 90 where the eye sees no difference, 30 for low quality; can be negative.
 
-    A perceptual measure without a network: structural similarity in the XYB colour space over six scales, weighted to
-    fit human ratings (Sneyers, https://github.com/cloudinary/ssimulacra2). NaN where a side is under
-    `SSIMULACRA2_MIN_SIDE` pixels.
+    NaN where a side is under `cwic.image.fidelity.SSIMULACRA2_MIN_SIDE` pixels.
 
     Args:
         x, x_hat: uint8 `[H, W, 3]`.
 
     Raises:
         ValueError: another type or shape, or two different shapes.
-        InputError: the package ssimulacra2 is not installed.
     """
     _check(x, x_hat)
-    if min(x.shape[:2]) < SSIMULACRA2_MIN_SIDE:
-        return math.nan
-    package = require("ssimulacra2", "eval")
-    # It takes files.
-    first, second = BytesIO(), BytesIO()
-    Image.fromarray(x).save(first, "PPM")
-    Image.fromarray(x_hat).save(second, "PPM")
-    return float(package.compute_ssimulacra2(first, second))
+    return perceptual.ssimulacra2(x, x_hat)
+
+
+def butteraugli(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
+    """The 3-norm of Butteraugli: 0 for equal pictures, about 1 where the eye hardly sees a difference; more is worse.
+
+    Args:
+        x, x_hat: uint8 `[H, W, 3]`.
+
+    Raises:
+        ValueError: another type or shape, or two different shapes.
+        InputError: the program butteraugli_main, which comes with libjxl, is not there, or fails.
+    """
+    _check(x, x_hat)
+    with TemporaryDirectory() as folder:
+        files = [str(Path(folder) / name) for name in ("x.png", "x_hat.png")]
+        for file, pixels in zip(files, (x, x_hat), strict=True):
+            Image.fromarray(pixels).save(file, compress_level=1)
+        try:
+            run = subprocess.run([BUTTERAUGLI, *files, "--pnorm", "3"], capture_output=True, check=True)
+        except FileNotFoundError:
+            raise InputError(_MISSING) from None
+        except subprocess.CalledProcessError as error:
+            raise InputError(f"{BUTTERAUGLI} failed: {error.stderr.decode(errors='replace').strip()}") from None
+    found = re.search(r"3-norm: ([0-9.eE+-]+)", run.stdout.decode())
+    if found is None:
+        raise InputError(f"{BUTTERAUGLI} did not say the 3-norm: {run.stdout.decode().strip()}")
+    return float(found[1])
+
+
+def ready(names: Iterable[str]) -> bool:
+    """True where the measures of `FURTHER` with these names can be taken.
+
+    Raises InputError: the program that one of them needs is not there.
+    """
+    if "butteraugli" in names and shutil.which(BUTTERAUGLI) is None:
+        raise InputError(_MISSING)
+    return True
+
+
+FURTHER = {"ssimulacra2": ssimulacra2, "butteraugli": butteraugli}
+"""Measures that are taken only where they are asked for."""
 
 
 def _check(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> None:

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cwic.errors import InputError
-from cwic.evaluation.summary import METRICS, has_metric, points, read_summary
+from cwic.evaluation.summary import has_metric, points, read_summary
 from cwic.extras import require
 
 FORMATS = (".svg", ".pdf", ".png")
 MAX_CURVES = 14
-_AXES = {"psnr": "PSNR, dB", "ms-ssim": "MS-SSIM, −10 log₁₀(1 − x) dB"}
+_AXES = {"psnr": "PSNR, dB", "ms-ssim": "MS-SSIM, −10 log₁₀(1 − x) dB", "ssimulacra2": "SSIMULACRA 2"}
+"""The metrics that are drawn, a panel each."""
 # Okabe and Ito's palette, made to be told apart by colour-blind eyes, without its yellow, which paper swallows.
 _COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _MARKERS = "osD^vPX"
@@ -25,7 +26,7 @@ _WIDTH_INCHES, _HEIGHT_INCHES, _DPI = 11.0, 4.8, 160
 
 
 class Line(NamedTuple):
-    """What one summary has to draw: for each metric its bpp and its quality in dB, which may be missing."""
+    """What one summary has to draw: for each metric its bpp and its quality, which may be missing."""
 
     name: str
     curves: dict[str, tuple[np.ndarray, np.ndarray]]
@@ -35,7 +36,7 @@ def read_line(path: str | os.PathLike[str]) -> Line:
     """The curves of a summary file, by rising rate. Raises InputError: unreadable, or nothing there can be drawn."""
     summary = read_summary(path)
     curves = {}
-    for metric in METRICS:
+    for metric in _AXES:
         if has_metric(summary, metric):
             found = points(summary, metric)
             found = found[:, np.isfinite(found).all(axis=0)]
@@ -67,11 +68,11 @@ def draw(lines: Sequence[Line], suffix: str, *, title: str = "", max_bpp: float 
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    metrics = [metric for metric in METRICS if any(metric in line.curves for line in lines)]
+    metrics = [metric for metric in _AXES if any(metric in line.curves for line in lines)]
     # Text stays text in vector files, and the same curves give the same bytes.
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "cwic", "pdf.fonttype": 42, "font.size": 11}
     with rc_context(settings):
-        width = _WIDTH_INCHES if len(metrics) > 1 else _WIDTH_INCHES * 0.7
+        width = _WIDTH_INCHES * (0.4 + 0.3 * len(metrics))
         figure = Figure(figsize=(width, _HEIGHT_INCHES), layout="constrained")
         handles: dict[str, Any] = {}
         for panel, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 from cwic.errors import InputError
 
-OPTIONAL_COLUMN = "ssimulacra2"
+OPTIONAL = ("ssimulacra2", "butteraugli")
+"""Measures that are taken only where they are asked for."""
 DECIMALS = 6
 
 
 class Row(NamedTuple):
-    """What was measured. The field names are the columns of the TSV; `ssimulacra2` is one only where it was asked for.
+    """What was measured. The field names are the columns of the TSV; those of `OPTIONAL` only where a row has a value.
 
     Attributes:
         settings: hex digits that stand for the description of the codec: its settings, versions and model.
@@ -23,7 +24,9 @@ class Row(NamedTuple):
         bpp: bits per pixel of H*W.
         psnr_rgb_db: in dB, infinite for equal pictures.
         ms_ssim_rgb: in [0, 1], NaN for small pictures.
-        ssimulacra2: 100 for equal pictures, 90 where the eye sees no difference, 30 for low quality; None if not asked.
+        ssimulacra2: 100 for equal pictures, 90 where the eye sees no difference, 30 for low quality; NaN for small
+            pictures, None if not asked.
+        butteraugli: the 3-norm, 0 for equal pictures, 1 where the eye hardly sees a difference; None if not asked.
         encode_s, decode_s: wall seconds from pixels in memory to a file in memory, and back.
     """
 
@@ -39,6 +42,7 @@ class Row(NamedTuple):
     psnr_rgb_db: float
     ms_ssim_rgb: float
     ssimulacra2: float | None
+    butteraugli: float | None
     encode_s: float
     decode_s: float
 
@@ -47,57 +51,48 @@ _TEXTS = {"codec", "settings", "image", "pixels_crc32"}
 _WHOLE = {"width", "height", "bytes"}
 
 
-def columns(*, perceptual: bool) -> list[str]:
-    """The names of the columns, with or without the optional one."""
-    return [name for name in Row._fields if perceptual or name != OPTIONAL_COLUMN]
-
-
-def to_tsv(rows: Iterable[Row], *, perceptual: bool) -> bytes:
+def to_tsv(rows: Iterable[Row]) -> bytes:
     """The rows as text, under their column names, by quality and then by picture."""
-    names = columns(perceptual=perceptual)
-    lines = ["\t".join(names)]
-    for row in sorted(rows, key=lambda row: (row.quality, row.image)):
-        fields = row._asdict() | {"quality": f"{row.quality:g}"}
-        texts = (
-            f"{fields[name]:.{DECIMALS}f}" if isinstance(fields[name], float) else str(fields[name]) for name in names
-        )
-        lines.append("\t".join(texts))
+    rows = sorted(rows, key=lambda row: (row.quality, row.image))
+    unused = {name for name in OPTIONAL if all(getattr(row, name) is None for row in rows)}
+    names = [name for name in Row._fields if name not in unused]
+    lines = ["\t".join(names), *("\t".join(_text(name, getattr(row, name)) for name in names) for row in rows)]
     return ("\n".join(lines) + "\n").encode()
 
 
-def read_tsv(data: bytes, *, perceptual: bool) -> tuple[list[Row], int]:
-    """The rows of a table, and how many lines were damaged, as half-written ones are.
+def read_tsv(data: bytes) -> list[Row]:
+    """The rows of a table.
 
-    Raises InputError: a table with other columns.
+    Raises InputError: a table with other columns, or with a damaged line.
     """
-    head, *lines = data.decode(errors="replace").split("\n")
-    names = columns(perceptual=perceptual)
-    if head.split("\t") != names:
+    head, *lines = data.decode(errors="replace").removesuffix("\n").split("\n")
+    names = head.split("\t")
+    if names != [name for name in Row._fields if name not in OPTIONAL or name in names]:
         raise InputError("it has other columns than this run would write")
-    rows, damaged = [], 0
-    for number, line in enumerate(lines):
-        row = _parse(line, names)
-        # Even a whole row counts for nothing before its line end: its last number may lack digits.
-        if row is not None and number < len(lines) - 1:
-            rows.append(row)
-        else:
-            damaged += bool(line)
-    return rows, damaged
+    return [_parsed(number, line, names) for number, line in enumerate(lines, start=2)]
 
 
-def _parse(line: str, names: list[str]) -> Row | None:
-    texts = line.split("\t")
-    if len(texts) != len(names):
-        return None
+def _parsed(number: int, line: str, names: list[str]) -> Row:
     try:
-        fields = {name: _value(name, text) for name, text in zip(names, texts, strict=True)}
-    except ValueError:
-        return None
-    sane = all(math.isfinite(fields[name]) for name in ("quality", "bpp", "encode_s", "decode_s"))
-    return Row(**{OPTIONAL_COLUMN: None, **fields}) if sane else None
+        fields = {name: _value(name, text) for name, text in zip(names, line.split("\t"), strict=True)}
+        if not all(math.isfinite(fields[name]) for name in ("quality", "bpp", "encode_s", "decode_s")):
+            raise ValueError
+    except (ValueError, TypeError):
+        raise InputError(f"line {number} is damaged") from None
+    return Row(**{**dict.fromkeys(OPTIONAL), **fields})
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if name == "quality":
+        return f"{value:g}"
+    return f"{value:.{DECIMALS}f}" if isinstance(value, float) else str(value)
 
 
 def _value(name: str, text: str) -> Any:
     if name in _TEXTS:
         return text
+    if name in OPTIONAL and not text:
+        return None
     return int(text) if name in _WHOLE else float(text)

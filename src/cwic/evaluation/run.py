@@ -37,7 +37,7 @@ class Task(NamedTuple):
     file: Path
     image: str
     qualities: tuple[float, ...]
-    perceptual: bool
+    further: tuple[str, ...]
 
 
 class Outcome(NamedTuple):
@@ -57,8 +57,8 @@ class Table:
         qualities: those to measure.
         pictures: the pixels' fingerprints, by the names of the pictures.
         unreadable: names of pictures that nothing can be measured on.
+        further: optional measures to take too.
         rows: what is measured, of an earlier run too.
-        damaged: lines of the earlier run's table that were half-written.
     """
 
     codec: Codec
@@ -67,9 +67,8 @@ class Table:
     qualities: Sequence[float]
     pictures: dict[str, str]
     unreadable: Collection[str]
-    perceptual: bool
+    further: tuple[str, ...]
     rows: list[Row] = field(default_factory=list)
-    damaged: int = 0
     grown: bool = False
 
     @property
@@ -93,9 +92,11 @@ class Table:
                 raise OutputExistsError(f"output {self.json} exists already: -f replaces it")
             return
         try:
-            found, self.damaged = read_tsv(read_bytes(self.tsv), perceptual=self.perceptual)
-            kept = list({(row.image, row.quality): row for row in found if self._is_wanted(row)}.values())
-            reason = "" if len(kept) == len(found) else "it has rows of other settings, qualities or pictures"
+            found = read_tsv(read_bytes(self.tsv))
+            own = list({(row.image, row.quality): row for row in found if self._is_wanted(row)}.values())
+            reason = "" if len(own) == len(found) else "it has rows of other settings, qualities or pictures"
+            # Rows that lack a measure are measured again: they lose nothing.
+            kept = [row for row in own if all(getattr(row, name) is not None for name in self.further)]
         except InputError as error:
             kept, reason = [], str(error)
         if reason and not force:
@@ -109,13 +110,13 @@ class Table:
         for image in self.pictures:
             missing = tuple(quality for quality in self.qualities if (image, quality) not in done)
             if missing:
-                yield Task(self.opened_as, files[image], image, missing, self.perceptual)
+                yield Task(self.opened_as, files[image], image, missing, self.further)
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take rows in, and write the table."""
         self.rows.extend(rows)
         self.grown = True
-        write_atomically(self.tsv, to_tsv(self.rows, perceptual=self.perceptual), force=True)
+        write_atomically(self.tsv, to_tsv(self.rows), force=True)
 
     def close(self) -> list[Point]:
         """Drop pictures that lack a quality. Returns the means over the others."""
@@ -124,7 +125,7 @@ class Table:
             qualities[row.image] = qualities.get(row.image, 0) + 1
         whole = {image for image, count in qualities.items() if count == len(self.qualities)}
         complete = [row for row in self.rows if row.image in whole]
-        self.grown |= len(complete) < len(self.rows) or self.damaged > 0
+        self.grown |= len(complete) < len(self.rows)
         self.rows = complete
         return means(complete)
 
@@ -141,7 +142,7 @@ class Table:
             "failed": sorted({*self.pictures, *self.unreadable} - images),
             "pictures": pictures_id(self.rows),
         }
-        write_atomically(self.tsv, to_tsv(self.rows, perceptual=self.perceptual), force=True)
+        write_atomically(self.tsv, to_tsv(self.rows), force=True)
         write_atomically(self.json, to_summary(self.codec, points, {**meta, **own}), force=True)
 
     def _is_wanted(self, row: Row) -> bool:
@@ -202,7 +203,7 @@ def measure(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
 def _outcome(task: Task) -> Outcome:
     try:
         picture = read_picture(task.file)
-        rows = measure_picture(_opened(task.codec), task.qualities, task.image, picture, perceptual=task.perceptual)
+        rows = measure_picture(_opened(task.codec), task.qualities, task.image, picture, further=task.further)
     except CwicError as error:
         return Outcome(task, [], error)
     except Exception as error:  # peers are other people's code, and may raise anything

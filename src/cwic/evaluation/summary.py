@@ -23,13 +23,35 @@ from cwic import __version__
 from cwic.errors import InputError
 from cwic.evaluation.codecs.codec import Codec
 from cwic.evaluation.cores import threads_each
-from cwic.evaluation.rows import OPTIONAL_COLUMN, Row
+from cwic.evaluation.rows import OPTIONAL, Row
 from cwic.image.files import read_bytes
 from cwic.networks.engine import engine
 
-METRICS = {"psnr": ("psnr-rgb", "psnr"), "ms-ssim": ("ms-ssim-rgb", "ms-ssim")}
-"""What summaries call a metric: cwic's name, and that of some published files."""
 _PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "openvino")
+
+
+class Metric(NamedTuple):
+    """A measure of quality that curves are drawn and compared by.
+
+    Attributes:
+        keys: what summaries call it: cwic's name, and that of some published files.
+        title: what people call it.
+        unit: of its scale, on which more is better.
+        per_db: how many of these units count like a decibel of PSNR, where two figures are near enough to each other.
+    """
+
+    keys: tuple[str, ...]
+    title: str
+    unit: str
+    per_db: float
+
+
+METRICS = {
+    "psnr": Metric(("psnr-rgb", "psnr"), "PSNR", "dB", 1),
+    "ms-ssim": Metric(("ms-ssim-rgb", "ms-ssim"), "MS-SSIM", "dB", 1),
+    "ssimulacra2": Metric(("ssimulacra2",), "SSIMULACRA 2", "points", 6),
+    "butteraugli": Metric(("butteraugli",), "Butteraugli (3-norm)", "below 0", 0.2),
+}
 
 
 class Point(NamedTuple):
@@ -44,6 +66,7 @@ class Point(NamedTuple):
     psnr_rgb_db: float
     ms_ssim_rgb: float
     ssimulacra2: float | None
+    butteraugli: float | None
     encode_s: float
     decode_s: float
     exact: int = 0
@@ -51,8 +74,7 @@ class Point(NamedTuple):
     def results(self) -> dict[str, float | None]:
         """The means under the names of the summary; None for what JSON has no number for."""
         named = {"bpp": self.bpp, "psnr-rgb": self.psnr_rgb_db, "ms-ssim-rgb": self.ms_ssim_rgb}
-        if self.ssimulacra2 is not None:
-            named[OPTIONAL_COLUMN] = self.ssimulacra2
+        named |= {name: getattr(self, name) for name in OPTIONAL if getattr(self, name) is not None}
         named |= {"encoding_time": self.encode_s, "decoding_time": self.decode_s}
         return {key: value if math.isfinite(value) else None for key, value in named.items()}
 
@@ -74,15 +96,21 @@ def means(rows: Iterable[Row]) -> list[Point]:
             fmean(row.bpp for row in group),
             fmean(row.psnr_rgb_db for row in group),
             fmean(row.ms_ssim_rgb for row in group),
-            None
-            if group[0].ssimulacra2 is None
-            else fmean(math.nan if row.ssimulacra2 is None else row.ssimulacra2 for row in group),
+            _optional_mean([row.ssimulacra2 for row in group]),
+            _optional_mean([row.butteraugli for row in group]),
             fmean(row.encode_s for row in group),
             fmean(row.decode_s for row in group),
             sum(math.isinf(row.psnr_rgb_db) for row in group),
         )
         for quality, group in sorted(by_quality.items())
     ]
+
+
+def _optional_mean(values: Sequence[float | None]) -> float | None:
+    """The mean of a measure that no picture has, or all; NaN where some lack it."""
+    if all(value is None for value in values):
+        return None
+    return fmean(math.nan if value is None else value for value in values)
 
 
 def to_summary(codec: Codec, points: Sequence[Point], meta: dict[str, Any]) -> bytes:
@@ -135,18 +163,20 @@ def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 def has_metric(summary: dict[str, Any], metric: str) -> bool:
     """Whether a summary has values under either name of the metric."""
-    return any(summary["results"].get(key) for key in METRICS[metric])
+    return any(summary["results"].get(key) for key in METRICS[metric].keys)
 
 
 def points(summary: dict[str, Any], metric: str) -> NDArray[np.float64]:
-    """`[2, N]`: bits per pixel, and PSNR or -10 log10(1 - MS-SSIM) in dB, in the file's order; NaN where it has null.
+    """`[2, N]`: bits per pixel, and quality on the metric's scale, in the file's order; NaN where it has null.
+
+    MS-SSIM counts as -10 log10(1 - x), and Butteraugli, which is a distance, with its sign changed.
 
     Raises InputError: the summary has no such metric, or not a number of it for each bpp.
     """
     results = summary["results"]
-    key = next((key for key in METRICS[metric] if results.get(key)), None)
+    key = next((key for key in METRICS[metric].keys if results.get(key)), None)
     if key is None:
-        raise InputError(f"the summary has no {METRICS[metric][0]}")
+        raise InputError(f"the summary has no {METRICS[metric].keys[0]}")
     try:
         found = np.array([results["bpp"], results[key]], dtype=np.float64)
     except (ValueError, TypeError, KeyError):
@@ -156,6 +186,8 @@ def points(summary: dict[str, Any], metric: str) -> NDArray[np.float64]:
     if metric == "ms-ssim":
         with np.errstate(divide="ignore", invalid="ignore"):
             found[1] = -10 * np.log10(1 - found[1])
+    if metric == "butteraugli":
+        found[1] = -found[1]
     return found
 
 

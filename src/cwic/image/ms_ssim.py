@@ -12,16 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE, PEAK
+from cwic.image.window import BLOCK, TAPS, Floats, filtered
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of the scales, the finest first."""
-TAPS = 11
-SIGMA = 1.5
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
-_BLOCK = 48
-"""Samples that one product of matrices filters along an axis. Longer ones multiply more zeros."""
-
-Floats = NDArray[np.float32]
 
 
 def ms_ssim(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
@@ -52,10 +47,10 @@ def _similarities(x: NDArray[np.uint8] | Floats, x_hat: NDArray[np.uint8] | Floa
     """The means of SSIM, and of its part without luminance, over all places where the window fits into a channel."""
     height, width = x.shape[0] - TAPS + 1, x.shape[1] - TAPS + 1
     similarity = contrast = 0.0
-    for top in range(0, height, _BLOCK):
-        rows = slice(top, min(top + _BLOCK, height) + TAPS - 1)
+    for top in range(0, height, BLOCK):
+        rows = slice(top, min(top + BLOCK, height) + TAPS - 1)
         a, b = x[rows].astype(np.float32), x_hat[rows].astype(np.float32)
-        mean_a, mean_b, squares, products = _filtered(np.stack([a, b, a * a + b * b, a * b]))
+        mean_a, mean_b, squares, products = filtered(np.stack([a, b, a * a + b * b, a * b]))
         mean_squares, mean_products = mean_a * mean_a + mean_b * mean_b, mean_a * mean_b
         part = (2 * (products - mean_products) + C2) / (squares - mean_squares + C2)
         contrast += float(part.sum(dtype=np.float64))
@@ -64,32 +59,8 @@ def _similarities(x: NDArray[np.uint8] | Floats, x_hat: NDArray[np.uint8] | Floa
     return similarity / (height * width), contrast / (height * width)
 
 
-def _filtered(maps: Floats) -> Floats:
-    """`maps` `[K, H, W]`, H at most `_BLOCK` + 10, under the window: `[K, H - 10, W - 10]`."""
-    height, width = maps.shape[1] - TAPS + 1, maps.shape[2] - TAPS + 1
-    columns: Floats = _BAND[: maps.shape[1], :height].T @ maps
-    out = np.empty((len(maps), height, width), np.float32)
-    for left in range(0, width, _BLOCK):
-        count = min(_BLOCK, width - left)
-        seen = count + TAPS - 1
-        np.matmul(columns[..., left : left + seen], _BAND[:seen, :count], out=out[..., left : left + count])
-    return out
-
-
 def _halved(x: NDArray[np.uint8] | Floats) -> Floats:
     """Means of 2x2 samples; odd sides get a zero in front."""
     even = np.pad(x, [(side % 2, 0) for side in x.shape])
     rows: Floats = np.add(even[::2], even[1::2], dtype=np.float32)
     return (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)
-
-
-def _band() -> Floats:
-    """`[_BLOCK + 10, _BLOCK]`: samples times this matrix are the samples under the window."""
-    window = np.exp(-((np.arange(TAPS) - TAPS // 2) ** 2) / (2 * SIGMA**2))
-    band = np.zeros((_BLOCK + TAPS - 1, _BLOCK), np.float32)
-    for i in range(_BLOCK):
-        band[i : i + TAPS, i] = window / window.sum()
-    return band
-
-
-_BAND = _band()
