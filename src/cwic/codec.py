@@ -21,6 +21,7 @@ from os import PathLike, fspath
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from cwic.container.chunks import ALPHA, Chunk, write_container
@@ -31,12 +32,12 @@ from cwic.container.salvage import salvage
 from cwic.container.source import Source, check_path, data_of
 from cwic.entropy.lossless import OPAQUE, decode_plane, encode_plane
 from cwic.errors import FormatError, LimitError, ModelError
-from cwic.image.fidelity import psnr
 from cwic.image.files import open_image
 from cwic.image.metadata import Metadata, metadata_of, upright
 from cwic.image.picture import Picture, as_picture, is_array, to_pillow
 from cwic.models import catalog
-from cwic.targets import Target, reach
+from cwic.models.refine import DEFAULT_EFFORT, FASTEST, MOST
+from cwic.targets import TARGETS, Target, reach
 from cwic.tiling.decode import TileDecoder
 from cwic.tiling.encode import TileEncoder
 from cwic.tiling.grid import Tiles, crop_box, default_tile_code, robust_tile_code
@@ -53,11 +54,14 @@ def encode(
     target_bytes: float | None = None,
     target_bpp: float | None = None,
     target_psnr: float | None = None,
+    target_ms_ssim: float | None = None,
+    target_ssimulacra2: float | None = None,
     model: str | PathLike[str] = catalog.DEFAULT,
     metadata: Metadata | None = None,
     strip: bool = False,
     tile: int | None = None,
     robust: bool = False,
+    effort: int = DEFAULT_EFFORT,
     jobs: int = 1,
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
@@ -77,6 +81,9 @@ def encode(
         target_bpp: the same in bits per pixel.
         target_psnr: instead of a quality: the smallest file that decodes to at least this PSNR in dB, over 8-bit
             samples, alpha left out.
+        target_ms_ssim: the same with at least this MS-SSIM, below 1.
+        target_ssimulacra2: the same with at least so many points of SSIMULACRA 2, below 100: 90 is what the eye cannot
+            tell from the original, 70 a high quality, 50 a medium one.
         model: a name that `cwic models list` shows, or the path of a weight file.
         metadata: what to write of it; by default the ICC profile, EXIF and XMP that Pillow read with the image.
         strip: write no metadata, and turn the picture upright if its EXIF says how, since nothing will say so later.
@@ -84,6 +91,9 @@ def encode(
             for others. Memory grows with the tile, and bytes by a little as tiles get smaller.
         robust: instead of a side of tiles: tiles so small that damage to one of them leaves most of the picture, at
             least five sixths from 0.1 megapixels on. Files grow by 1 to 5 %: docs/tiles.md.
+        effort: 1 (fastest) to 9 (smallest): how long to look for fewer bits at the same quality. From 6 on latents are
+            refined for the picture at hand; each effort takes about twice the time of the one before it, and no file
+            gets worse. Models that are not tuned to PSNR are not refined. docs/effort.md has figures.
         jobs: tiles to work on at a time, in threads.
         device: where the networks run, `cpu` or `cuda`. It does not change what the file decodes to.
         limits: the largest picture to accept.
@@ -99,9 +109,12 @@ def encode(
     """
     if robust and tile is not None:
         raise ValueError("robust chooses the side of the tiles: leave one of robust and tile out")
+    if not isinstance(effort, int | np.integer) or not FASTEST <= effort <= MOST:
+        raise ValueError(f"effort must be a whole number from {FASTEST} to {MOST}, not {effort!r}")
     image, model = _opened(image), fspath(model)
     picture = as_picture(upright(image) if strip else image)
-    target = Target.of(picture.width * picture.height, quality, target_bytes, target_bpp, target_psnr)
+    values = (target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2)
+    target = Target.of(picture.width * picture.height, quality, dict(zip(TARGETS, values, strict=True)))
     level = level_of(model, quality, target)
     choose = robust_tile_code if robust else default_tile_code
     tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(whole(tile))
@@ -111,14 +124,13 @@ def encode(
     network = catalog.open_model(model, device)
     tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 
-    def file_at(level: int) -> bytes:
-        return write_container(replace(header, level=level), [*chunks, *tiles.encode(level, jobs)])
+    def file_at(level: int, effort: int) -> bytes:
+        return write_container(replace(header, level=level), [*chunks, *tiles.encode(level, jobs, effort)])
 
-    def fidelity(data: bytes) -> float:
-        decoded = decode(data, model=model, jobs=jobs, device=device, limits=limits)
-        return psnr(picture.pixels, as_picture(decoded).pixels)
+    def decoded(data: bytes) -> NDArray[np.uint8]:
+        return as_picture(decode(data, model=model, jobs=jobs, device=device, limits=limits)).pixels
 
-    return file_at(level) if target is None else reach(target, file_at, fidelity)
+    return file_at(level, effort) if target is None else reach(target, file_at, decoded, picture.pixels, effort)
 
 
 def decode(

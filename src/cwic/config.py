@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+PSNR, MS_SSIM, EYE = TUNES = ("psnr", "ms-ssim", "eye")
+"""What models are trained to please: the squared error, MS-SSIM, or SSIMULACRA 2 with some squared error."""
+
 Attention = Literal["cross-window", "window", "none"]
 Context = Literal["serial", "none"]
 

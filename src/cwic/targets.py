@@ -2,87 +2,176 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import log2
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from cwic.errors import TargetError
+import numpy as np
+from numpy.typing import NDArray
+
+from cwic.errors import InputError, TargetError
+from cwic.image.fidelity import psnr
+from cwic.image.ms_ssim import ms_ssim
+from cwic.image.ssimulacra2 import ssimulacra2
+from cwic.models.refine import DEFAULT_EFFORT
 
 MAX_LEVEL = 1000
 FIRST_GUESS = 500
 EXACT = 1000.0
 """Stands for the infinite PSNR of an exact picture."""
+_SIZES = ("target_bytes", "target_bpp")
+
+
+class Measure(NamedTuple):
+    """A fidelity that can be a target.
+
+    Attributes:
+        of: of two pictures `[H, W]` or `[H, W, 3]`, uint8; more is better, NaN where a picture is too small for it.
+        title: how figures of it are written.
+        end: what no picture reaches.
+        scaled: on a scale that is nearly linear in the level.
+        plain: the inverse.
+    """
+
+    of: Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]
+    title: str
+    end: float
+    scaled: Callable[[float], float] = float
+    plain: Callable[[float], float] = float
+
+
+def _decibels(similarity: float) -> float:
+    return EXACT if similarity >= 1 else -10 * math.log10(1 - similarity)
+
+
+def _similarity(decibels: float) -> float:
+    return 1 - 10.0 ** (-decibels / 10)
+
+
+def _of_colours(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
+    """SSIMULACRA 2; greyscale is compared as three equal channels."""
+    colour, colour_hat = (np.broadcast_to(np.atleast_3d(each), (*each.shape[:2], 3)) for each in (x, x_hat))
+    return ssimulacra2(colour, colour_hat)
+
+
+MEASURES = {
+    "target_psnr": Measure(psnr, "{:.2f} dB", math.inf),
+    "target_ms_ssim": Measure(ms_ssim, "an MS-SSIM of {:.5f}", 1.0, _decibels, _similarity),
+    "target_ssimulacra2": Measure(_of_colours, "{:.2f} points of SSIMULACRA 2", 100.0),
+}
+"""By the name of the argument."""
+TARGETS = (*_SIZES, *MEASURES)
 
 
 class Target(NamedTuple):
-    """What a file is to come to: at least `psnr` dB over 8-bit samples, or without that at most `size` bytes."""
+    """What a file is to come to: at least `fidelity` by a measure, or without one at most `size` bytes."""
 
     size: float = 0.0
-    psnr: float | None = None
+    fidelity: float = 0.0
+    measure: Measure | None = None
 
     @classmethod
-    def of(
-        cls,
-        pixels: int,
-        quality: float | None,
-        target_bytes: float | None,
-        target_bpp: float | None,
-        target_psnr: float | None,
-    ) -> Target | None:
-        """What was asked for, None for a quality. Raises `ValueError` for two wishes, or one that is not positive."""
-        wishes = {"bytes": target_bytes, "bpp": target_bpp, "psnr": target_psnr}
+    def of(cls, pixels: int, quality: float | None, wishes: Mapping[str, float | None]) -> Target | None:
+        """What was asked for by the names in `TARGETS`, None for a quality.
+
+        Raises `ValueError` for two wishes, or one that is out of range.
+        """
         asked = {name: value for name, value in wishes.items() if value is not None}
         if len(asked) + (quality is not None) > 1:
-            raise ValueError("one of quality, target_bytes, target_bpp and target_psnr can be given, not several")
+            raise ValueError(f"one of quality, {', '.join(TARGETS)} can be given, not several")
         for name, value in asked.items():
-            if not 0 < value < float("inf"):  # written so that NaN is refused too
-                raise ValueError(f"target_{name} must be a positive number, not {value}")
-        if target_bpp is not None:
-            target_bytes = target_bpp * pixels / 8
-        return cls(target_bytes or 0.0, target_psnr) if asked else None
+            end = MEASURES[name].end if name in MEASURES else math.inf
+            if not 0 < value < end:  # written so that NaN is refused too
+                limit = "a positive number" if end == math.inf else f"between 0 and {end:g}"
+                raise ValueError(f"{name} must be {limit}, not {value}")
+            if name in _SIZES:
+                return cls(size=value * pixels / 8 if name == "target_bpp" else value)
+            return cls(fidelity=value, measure=MEASURES[name])
+        return None
+
+    @property
+    def goal(self) -> float:
+        """What the search goes for: log2 of a size, or a fidelity on the scale of its measure."""
+        return math.log2(self.size) if self.measure is None else self.measure.scaled(self.fidelity)
 
 
 class Probe(NamedTuple):
-    """The file of one level, and what the search goes by: log2 of its bytes, or the PSNR of what it decodes to."""
+    """The file of one level, and what the search goes by: log2 of its bytes, or the fidelity of what it decodes to."""
 
     level: int
     data: bytes
     value: float
 
 
-def reach(target: Target, file_at: Callable[[int], bytes], fidelity: Callable[[bytes], float]) -> bytes:
-    """Of the files that meet a target, the largest within a size, or the smallest with a PSNR.
+def reach(
+    target: Target,
+    file_at: Callable[[int, int], bytes],
+    decoded: Callable[[bytes], NDArray[np.uint8]],
+    picture: NDArray[np.uint8],
+    effort: int = DEFAULT_EFFORT,
+) -> bytes:
+    """Of the files that meet a target, the largest within a size, or the smallest with a fidelity.
 
-    `file_at` gives the file of a level, `fidelity` the PSNR of a file. Both size and PSNR grow with the level but for
-    steps of a few bytes: the search goes by them as if they always did, and takes the best of all that it has seen.
+    Both size and fidelity grow with the level but for steps of a few bytes: the search goes by them as if they always
+    did, and takes the best of all that it has seen. A higher effort than the default is spent on that one alone.
 
-    Raises `TargetError`, with the range that can be reached.
+    Args:
+        target: what to reach.
+        file_at: gives the file of a level with an effort.
+        decoded: gives the pixels of a file.
+        picture: the pixels that they are compared with.
+        effort: as `cwic.encode` has it.
+
+    Raises:
+        InputError: the picture is too small for the measure.
+        TargetError: with the range that can be reached.
     """
     seen: dict[int, Probe] = {}
 
+    def probe(level: int, effort: int) -> Probe:
+        data = file_at(level, effort)
+        if target.measure is None:
+            return Probe(level, data, math.log2(len(data)))
+        found = target.measure.scaled(target.measure.of(picture, decoded(data)))
+        if math.isnan(found):
+            raise InputError("the picture is too small for this target: take a quality or --target-psnr")
+        return Probe(level, data, min(found, EXACT))
+
     def value(level: int) -> float:
         if level not in seen:
-            data = file_at(level)
-            found = log2(len(data)) if target.psnr is None else min(fidelity(data), EXACT)
-            seen[level] = Probe(level, data, found)
+            seen[level] = probe(level, min(effort, DEFAULT_EFFORT))
         return seen[level].value
 
-    goal = log2(target.size) if target.psnr is None else target.psnr
-    _approach(value, goal, inclusive=target.psnr is None)
-    if target.psnr is None:
-        meeting = [found for found in seen.values() if len(found.data) <= target.size]
-        best = max(meeting, key=lambda found: (len(found.data), found.level), default=None)
-    else:
-        meeting = [found for found in seen.values() if found.value >= goal]
-        best = min(meeting, key=lambda found: (len(found.data), -found.level), default=None)
+    _approach(value, target.goal, inclusive=target.measure is None)
+    best = _best(target, seen.values())
     if best is None:
-        low, high = value(0), value(MAX_LEVEL)
-        if target.psnr is None:
-            reason = f"{target.size:.0f} bytes are out of reach: this picture takes {2**low:.0f} to {2**high:.0f} bytes"
-        else:
-            reason = f"{target.psnr:g} dB are out of reach: this picture gets {low:.2f} to {high:.2f} dB"
-        raise TargetError(reason)
+        raise TargetError(_out_of_reach(target, value(0), value(MAX_LEVEL)))
+    if effort > DEFAULT_EFFORT:
+        refined = probe(best.level, effort)
+        within = len(refined.data) <= (target.size if target.measure is None else len(best.data))
+        if within and (target.measure is None or refined.value >= target.goal):
+            best = refined
     return best.data
+
+
+def _best(target: Target, probes: Iterable[Probe]) -> Probe | None:
+    """The largest file within a size, or the smallest with a fidelity; None where none meets the target."""
+    if target.measure is None:
+        meeting = [found for found in probes if len(found.data) <= target.size]
+        return max(meeting, key=lambda found: (len(found.data), found.level), default=None)
+    meeting = [found for found in probes if found.value >= target.goal]
+    return min(meeting, key=lambda found: (len(found.data), -found.level), default=None)
+
+
+def _out_of_reach(target: Target, low: float, high: float) -> str:
+    """What can be reached, of the values at the lowest and the highest level."""
+    if target.measure is None:
+        return f"{target.size:.0f} bytes are out of reach: this picture takes {2**low:.0f} to {2**high:.0f} bytes"
+    wanted, least, most = (
+        target.measure.title.format(value)
+        for value in (target.fidelity, target.measure.plain(low), target.measure.plain(high))
+    )
+    return f"{wanted} is out of reach: this picture gets {least} to {most}"
 
 
 def _approach(value: Callable[[int], float], goal: float, *, inclusive: bool) -> None:

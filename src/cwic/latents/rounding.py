@@ -34,8 +34,10 @@ def round_by_cost(
         values: means removed, of any shape.
         costs: what `symbol_costs` gives.
         tables: the number of each value's table, of the same shape.
-        weight: bits that a squared error of one step is worth.
+        weight: bits that a squared error of one step is worth; infinite to round to the nearest.
     """
+    if weight == np.inf:
+        return np.rint(values)
     shape, values, tables = values.shape, values.reshape(-1), tables.reshape(-1)
     rounded = np.rint(values)
     nearest = np.abs(rounded)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.config import ModelConfig
+from cwic.config import PSNR, ModelConfig
 from cwic.entropy.tables import Tables
 from cwic.latents.rounding import ERROR_WEIGHT
 from cwic.latents.symbols import CodedLatents, SymbolSink
@@ -26,6 +26,21 @@ class Halo(NamedTuple):
     """Where regions begin, at multiples of it: attention then cuts the windows that it cuts in the whole picture."""
 
 
+class Outlook(NamedTuple):
+    """What the decoder makes of latents, and how that would get better.
+
+    Attributes:
+        x_hat: `[1, 3, 16 h, 16 w]`, not clamped.
+        y_hat: the latents in units of y, `[1, M, h, w]`.
+        slope: the gradient of half the squared error by the latents in quantisation steps, of the same shape, in units
+            of y: a step against it is in proportion to what it changes.
+    """
+
+    x_hat: Floats
+    y_hat: Floats
+    slope: Floats
+
+
 class ModelData(NamedTuple):
     """What a weight file holds, as every family takes it.
 
@@ -36,6 +51,7 @@ class ModelData(NamedTuple):
         graphs: the float networks by name.
         weights: gives float tensors by name; they are read when a network is first used.
         error_weight: how the encoder rounds (`cwic.latents.rounding`).
+        tune: what the model was trained to please, one of `cwic.config.TUNES`.
     """
 
     config: ModelConfig
@@ -44,6 +60,7 @@ class ModelData(NamedTuple):
     graphs: dict[str, Graph]
     weights: Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
     error_weight: float = ERROR_WEIGHT
+    tune: str = PSNR
 
 
 class CodingModel(Protocol):
@@ -75,10 +92,18 @@ class CodingModel(Protocol):
         """y `[1, M, H/16, W/16]`, before rounding, of what `prepare_analysis` gave, which stays as it is."""
         ...
 
-    def compress(self, y: Floats, level: int, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
+    def compress(
+        self,
+        y: Floats,
+        level: int,
+        tile: int = 0,
+        sink: SymbolSink | None = None,
+        error_weight: float | None = None,
+    ) -> CodedLatents:
         """Codes the latents `y` `[1, M, h, w]` of tile number `tile`, h and w multiples of 4.
 
-        The symbols go to `sink` instead of a coder if there is one.
+        The symbols go to `sink` instead of a coder if there is one. They are rounded with the model's weight of errors
+        or with `error_weight`.
         """
         ...
 
@@ -97,6 +122,15 @@ class CodingModel(Protocol):
 
     def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
         """`x_hat` `[1, 3, 16 h, 16 w]`, not clamped, of integers `[h, w, M]`."""
+        ...
+
+    @property
+    def has_outlook(self) -> bool:
+        """Whether latents can be refined by the squared error."""
+        ...
+
+    def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int) -> Outlook:
+        """What `synthesise` makes of `y_hat`, beside `x` where `mask` `[1, 1, 16 h, 16 w]` is 1, and its gradient."""
         ...
 
 

@@ -14,7 +14,7 @@ from cwic.image.geometry import ALIGNMENT
 from cwic.latents.serial import SerialPrior, Wave
 from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, SymbolReader, SymbolSink, SymbolWriter
 from cwic.latents.wide import FRACTION_BITS
-from cwic.models.base import Floats, Halo, ModelData
+from cwic.models.base import Floats, Halo, ModelData, Outlook
 from cwic.networks.engine import Network
 from cwic.networks.windows import window_inputs
 
@@ -51,7 +51,16 @@ class Cwam2024Model:
         """z without its medians, before rounding: `[1, N, h/4, w/4]` of `y` `[1, N, h, w]`."""
         return self._networks["h_a"]({"y": y})
 
-    def compress(self, y: Floats, level: int = 0, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
+    has_outlook = False
+
+    def compress(
+        self,
+        y: Floats,
+        level: int = 0,
+        tile: int = 0,
+        sink: SymbolSink | None = None,
+        error_weight: float | None = None,
+    ) -> CodedLatents:
         """The symbols are `round(y - mean)`, as published."""
         writer = SymbolWriter(sink or SymbolEncoder(self.data.tables), tile)
         rows = y[0].reshape(y.shape[1], -1).T.astype(np.float64)
@@ -80,6 +89,9 @@ class Cwam2024Model:
     def synthesise(self, y_hat: NDArray[np.int64], level: int = 0) -> Floats:
         y = np.ascontiguousarray((y_hat * 2.0**-FRACTION_BITS).transpose(2, 0, 1)[None], np.float32)
         return self._networks["g_s"]({"y_hat": y, **self._windows(*y_hat.shape[:2])})
+
+    def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int = 0) -> Outlook:
+        raise NotImplementedError("the published family has no gradient here")
 
     def _windows(self, rows: int, columns: int) -> dict[str, NDArray[np.generic]]:
         """The masks that the attention at 1/4 and at 1/16 asks for, of a map of `rows` by `columns` at 1/16."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.config import CwicConfig
+from cwic.config import PSNR, CwicConfig
 from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import ALIGNMENT
@@ -16,7 +17,8 @@ from cwic.latents.passes import split_passes
 from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, Z_MAX, LatentPass, QuadtreePrior
 from cwic.latents.rounding import round_by_cost, symbol_costs
 from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, SymbolReader, SymbolSink, SymbolWriter
-from cwic.models.base import Floats, Halo, ModelData
+from cwic.models.base import Floats, Halo, ModelData, Outlook
+from cwic.networks.adjoint import MASK, TARGET, with_gradient
 from cwic.networks.engine import Network
 from cwic.networks.windows import window_inputs
 
@@ -36,7 +38,7 @@ class CwicModel:
 
     def __init__(self, data: ModelData, device: str = "cpu") -> None:
         """Raises `ModelError` if something is missing or does not fit."""
-        self.data = data
+        self.data, self._device = data, device
         self._config = cast(CwicConfig, data.config)
         self._prior = QuadtreePrior(self._config, data.exact)
         self._costs = symbol_costs(data.tables)
@@ -63,8 +65,16 @@ class CwicModel:
         gain = self._prior.gain(self._prior.log2_gain(level)) / (1 << GAIN_BITS)
         return self._run("h_a", level, {"y": y, "gain": np.float32(gain).reshape(1, -1, 1, 1)})
 
-    def compress(self, y: Floats, level: int, tile: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
-        return self._compress(y, level, tile, sink or SymbolEncoder(self.data.tables), self.data.error_weight)
+    def compress(
+        self,
+        y: Floats,
+        level: int,
+        tile: int = 0,
+        sink: SymbolSink | None = None,
+        error_weight: float | None = None,
+    ) -> CodedLatents:
+        weight = self.data.error_weight if error_weight is None else error_weight
+        return self._compress(y, level, tile, sink or SymbolEncoder(self.data.tables), weight)
 
     def as_written(self, y: Floats, level: int) -> NDArray[np.int64]:
         return self._compress(y, level, 0, Discard(), WRITTEN_WEIGHT).y_hat
@@ -84,6 +94,24 @@ class CwicModel:
     def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
         inputs = {"y_hat": self._prior.dequantise(y_hat, level), **self._windows(*y_hat.shape[:2])}
         return self._run("g_s", level, inputs, reduced=level < FULL_PRECISION_LEVEL)
+
+    @property
+    def has_outlook(self) -> bool:
+        return self.data.tune == PSNR
+
+    def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int) -> Outlook:
+        y = self._prior.dequantise(y_hat, level)
+        inputs = {"y_hat": y, TARGET: x, MASK: mask, **self._windows(*y_hat.shape[:2])}
+        network = self._with_gradient
+        x_hat, gradient = network.outputs(inputs | self._gains(network, level))
+        gain = self._prior.gain(self._prior.log2_gain(level)) / (1 << GAIN_BITS)
+        return Outlook(x_hat, y, gradient * (gain**-2.0).astype(np.float32).reshape(1, -1, 1, 1))
+
+    @cached_property
+    def _with_gradient(self) -> Network:
+        """g_s, and behind it the gradient of its error."""
+        graph, weights = with_gradient(self._networks["g_s"].graph, "y_hat", self.data.weights)
+        return Network(graph, weights, self._device)
 
     @property
     def analysis_halo(self) -> Halo:
@@ -111,10 +139,12 @@ class CwicModel:
 
     def _run(self, name: str, level: int, inputs: dict[str, NDArray[np.generic]], *, reduced: bool = False) -> Floats:
         network = self._networks[name]
-        gains = {
+        return network(inputs | self._gains(network, level), reduced=reduced)
+
+    def _gains(self, network: Network, level: int) -> dict[str, NDArray[np.generic]]:
+        return {
             key: interpolate_gain(self._log2_gains[key], level).reshape(1, -1, 1, 1) for key in network.graph.gains()
         }
-        return network(inputs | gains, reduced=reduced)
 
     def _windows(self, rows: int, columns: int) -> dict[str, NDArray[np.generic]]:
         """The masks and borders that the attention at 1/16 asks for."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from cwic.config import PSNR, TUNES
 from cwic.entropy.tables import Tables
 from cwic.errors import ModelError
 from cwic.image.files import write_atomically
@@ -35,8 +36,17 @@ def model_id(model: CodingModel) -> bytes:
     return _id_of(model.data.exact, model.data.tables)
 
 
-def save_weights(path: Path, model: CodingModel, name: str, parts: Iterable[PartSummary] = ()) -> None:
-    """Writes `model` under `name`, whole or not at all; `parts` say what it costs."""
+def save_weights(
+    path: Path,
+    model: CodingModel,
+    name: str,
+    parts: Iterable[PartSummary] = (),
+    encoder: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes `model` under `name`, whole or not at all; `parts` say what it costs.
+
+    `encoder` has the fields of `ModelData` that the encoder alone reads, where they are to be others than the model's.
+    """
     data = model.data
     used = [tensor for graph in data.graphs.values() for tensor in (*graph.weights(), *graph.gains())]
     tensors = dict(data.weights(list(dict.fromkeys(used))))
@@ -48,7 +58,7 @@ def save_weights(path: Path, model: CodingModel, name: str, parts: Iterable[Part
         "model_id": model_id(model).hex(),
         "config": json.dumps(asdict(data.config)),
         "graphs": json.dumps({key: graph.to_data() for key, graph in data.graphs.items()}),
-        "encoder": json.dumps({"error_weight": data.error_weight}),
+        "encoder": json.dumps({"error_weight": data.error_weight, "tune": data.tune, **(encoder or {})}),
         "parts": json.dumps([list(part) for part in parts]),
     }
     write_atomically(path, save({k: np.ascontiguousarray(a) for k, a in tensors.items()}, metadata), force=True)
@@ -71,10 +81,13 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
         graphs = {
             key: Graph.from_data(each, dict.fromkeys(names)) for key, each in json.loads(metadata["graphs"]).items()
         }
-        error_weight = float(json.loads(metadata.get("encoder", "{}")).get("error_weight", ERROR_WEIGHT))
+        encoder = json.loads(metadata.get("encoder", "{}"))
+        error_weight, tune = float(encoder.get("error_weight", ERROR_WEIGHT)), encoder.get("tune", PSNR)
         if not 0 <= error_weight < float("inf"):
             raise ValueError(f"error_weight is {error_weight}")
-        data = ModelData(config, exact, Tables.from_arrays(tables), graphs, _reader(path), error_weight)
+        if tune not in TUNES:
+            raise ValueError(f"tune is {tune!r}")
+        data = ModelData(config, exact, Tables.from_arrays(tables), graphs, _reader(path), error_weight, tune)
         model = make_model(data, device)
     except FileNotFoundError:
         raise ModelError(f"the weight file {path} is missing") from None

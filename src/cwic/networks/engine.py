@@ -23,8 +23,8 @@ from cwic.networks.onnx_bytes import onnx_bytes
 from cwic.threads import thread_count
 
 Array = NDArray[np.generic]
-Run = Callable[[dict[str, Array]], NDArray[np.float32]]
-"""What a loaded graph is: named inputs to its one output."""
+Run = Callable[[dict[str, Array]], list[NDArray[np.float32]]]
+"""What a loaded graph is: named inputs to its outputs."""
 
 ENGINE_VARIABLE = "CWIC_ENGINE"
 PRECISION_VARIABLE = "CWIC_PRECISION"
@@ -73,9 +73,8 @@ class OnnxRuntime:
         options.intra_op_num_threads = thread_count()
         session = self._runtime.InferenceSession(model, options, providers=[self._provider])
 
-        def run(inputs: dict[str, Array]) -> NDArray[np.float32]:
-            result: NDArray[np.float32] = session.run(None, inputs)[0]
-            return result
+        def run(inputs: dict[str, Array]) -> list[NDArray[np.float32]]:
+            return list(session.run(None, inputs))
 
         return run
 
@@ -101,10 +100,10 @@ class OpenVino:
         }
         compiled = self._core.compile_model(self._core.read_model(model), "CPU", config)
 
-        def run(inputs: dict[str, Array]) -> NDArray[np.float32]:
+        def run(inputs: dict[str, Array]) -> list[NDArray[np.float32]]:
             # A request for each call: several tiles may be in work at a time.
-            result: NDArray[np.float32] = compiled.create_infer_request().infer(inputs)[0]
-            return result
+            results = compiled.create_infer_request().infer(inputs)
+            return [results[index] for index in range(len(results))]
 
         return run
 
@@ -120,10 +119,14 @@ class Network:
         _LOADED.add(self)
 
     def __call__(self, inputs: dict[str, Array], *, reduced: bool = False) -> NDArray[np.float32]:
-        """The output for the graph's inputs by name. `reduced` allows bfloat16 where the processor multiplies it.
+        """The first output for the graph's inputs by name. `reduced` allows bfloat16 where the processor multiplies it.
 
         Raises `ModelError` if the engine refuses the graph or its weights.
         """
+        return self.outputs(inputs, reduced=reduced)[0]
+
+    def outputs(self, inputs: dict[str, Array], *, reduced: bool = False) -> list[NDArray[np.float32]]:
+        """The same, and the outputs after the first."""
         with self._lock:
             chosen = engine(self._device)
             reduced = reduced and chosen.bfloat16

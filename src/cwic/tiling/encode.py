@@ -12,12 +12,15 @@ from cwic.image.arrays import to_floats
 from cwic.image.geometry import pad_to
 from cwic.image.picture import Picture
 from cwic.models.base import CodingModel
+from cwic.models.refine import DEFAULT_EFFORT, Goal, compress
 from cwic.tiling.grid import Box, Tiles
 from cwic.tiling.lossless_tile import lossless_if_better
 from cwic.tiling.parallel import workers
 
 CACHE_BYTES = 1 << 28
 """Most to keep between two levels. Of cwic-s a picture in one tile takes up to 25 MB, a tile of 1024 pixels 19 MB."""
+MARGIN = 32
+"""Pixels at the border of a tile that are made with the latents of its neighbours."""
 
 Floats = NDArray[np.float32]
 
@@ -35,12 +38,13 @@ class TileEncoder:
         self._cache_left = CACHE_BYTES if cache_analysis else 0
         self._filling_cache = Lock()
 
-    def encode(self, level: int, jobs: int = 1) -> list[Chunk]:
+    def encode(self, level: int, jobs: int = 1, effort: int = DEFAULT_EFFORT) -> list[Chunk]:
         """The chunks of all tiles, in raster order; up to `jobs` are in work at a time."""
 
         def code(index: int) -> Chunk:
             y = self.analyse(index, level)  # pixels -> latents, by the float networks
-            coded = self._model.compress(y, level, index)  # latents -> symbols -> bytes, by the integer ones
+            # latents -> symbols -> bytes, by the integer ones
+            coded = compress(self._model, y, lambda: self._goal(index), level, index, effort)
             rows, columns = self._tiles.visible(index).rows_and_columns
             lossless = lossless_if_better(self._model, self._picture.pixels[rows, columns], coded, level)
             return lossless or Chunk(TILE, pack_tile(coded.crc, coded.data))
@@ -55,6 +59,20 @@ class TileEncoder:
         y = self._model.finish_analysis(self._prepare(index, region), level)
         rows, columns = box.relative_to(region).in_latents().rows_and_columns
         return np.ascontiguousarray(y[:, :, rows, columns])
+
+    def _goal(self, index: int) -> Goal:
+        """What the latents of a tile are to give: its pixels, where they do not depend on other tiles."""
+        box = self._tiles.box(index)
+        counts = np.zeros((1, 1, box.height, box.width), np.float32)
+        inner = Box(*(side + MARGIN * shift for side, shift in zip(box, self._cuts(box), strict=True)))
+        rows, columns = inner.within(self._tiles.picture).relative_to(box).rows_and_columns
+        counts[:, :, rows, columns] = 1
+        return Goal(region_of(self._picture, box), counts)
+
+    def _cuts(self, box: Box) -> tuple[int, int, int, int]:
+        """Of the four sides of a tile: 1 or -1, inwards, where another tile begins, and 0 at the picture's border."""
+        end = self._tiles.padded
+        return int(box.top > 0), int(box.left > 0), -int(box.bottom < end.bottom), -int(box.right < end.right)
 
     def _prepare(self, index: int, region: Box) -> Floats:
         """What the analysis of a tile and its surroundings begins with, whatever the level."""

@@ -13,11 +13,13 @@ from cwic.models.weights import model_id, save_weights
 from cwic.training.card import model_card
 from cwic.training.checkpoint import load_checkpoint, load_into
 from cwic.training.data import open_pictures
+from cwic.training.encoder import best_error_weight
 from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
 from cwic.training.validation import usable_pictures, validate
 
 FITTING_CROPS = 400
+ENCODED_CROPS = 24
 
 
 def export_checkpoint(
@@ -39,7 +41,9 @@ def export_checkpoint(
     pictures = open_pictures(data, recipe.crop, rank=0, world=1, device="cpu")
     crops = pictures.crops(FITTING_CROPS, recipe.crop, np.random.default_rng(recipe.seed)).split(1)
     exported = family.export(model, list(crops))
-    save_weights(output, exported, recipe.name, parts(recipe.model))
+    weight = best_error_weight(exported, family, recipe, list(crops)[:ENCODED_CROPS])
+    encoder = {"error_weight": weight, "tune": recipe.tune}
+    save_weights(output, exported, recipe.name, parts(recipe.model), encoder)
     found = validate(model, recipe, held_out.files) if held_out else None
     name = model_id(exported).hex()
     card = model_card(recipe, name, checkpoint, state.get("progress", {}), found)

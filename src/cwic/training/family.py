@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from cwic.config import EYE, MS_SSIM, PSNR
 from cwic.errors import InputError
 from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.lab.cwic import CwicModel
 from cwic.lab.networks import network_of
 from cwic.lab.prior import lmbda_of
 from cwic.latents.levels import MAX_LEVEL
-from cwic.training.loss import EYE, MS_SSIM, PSNR
 from cwic.training.recipe import Recipe
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from cwic.config import MS_SSIM
 from cwic.errors import InputError
 from cwic.nn.compiled import compiled_blocks
 from cwic.training.checkpoint import load_checkpoint, load_into, save_checkpoint
@@ -22,7 +23,7 @@ from cwic.training.divergence import PATIENCE
 from cwic.training.family import FAMILIES
 from cwic.training.graph import PassGraph, Taught
 from cwic.training.journal import Metrics
-from cwic.training.loss import MS_SSIM, RateDistortion, rate_distortion
+from cwic.training.loss import RateDistortion, rate_distortion
 from cwic.training.optim import Optimisers
 from cwic.training.recipe import Recipe
 from cwic.training.schedule import rate_factor

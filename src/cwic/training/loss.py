@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cwic.config import EYE, MS_SSIM, PSNR
 from cwic.errors import InputError
 from cwic.extras import require
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE
 from cwic.lab.cwic import ModelOutput
 from cwic.training.ssimulacra2 import ssimulacra2
 
-PSNR, MS_SSIM, EYE = TUNES = ("psnr", "ms-ssim", "eye")
 EYE_SLOPE, EYE_POWER = 0.11, 0.6
 """A point of SSIMULACRA 2 is worth `EYE_SLOPE * lmbda**EYE_POWER` bits per pixel: about what it costs at each quality.
 
@@ -45,7 +45,7 @@ class RateDistortion(NamedTuple):
 
 
 def formula(tune: str) -> str:
-    """The cost of a picture as it is written, for one of `TUNES`."""
+    """The cost of a picture as it is written, for one of `cwic.config.TUNES`."""
     if tune == EYE:
         faithful = f"lmbda * 255**2 * ({EYE_MSE:g} * MSE + {EYE_TINT:g} * tint)"
         return f"{EYE_SLOPE:g} * lmbda**{EYE_POWER:g} * (100 - SSIMULACRA2) + {faithful} + bpp"
@@ -57,7 +57,7 @@ def rate_distortion(
 ) -> RateDistortion:
     """The loss of reconstructing `x` `[B, 3, H, W]` at `lmbda` `[B]`; each picture counts `lmbda ** -rate_balance`.
 
-    `tune` is one of `TUNES`. Raises `InputError` if a side is too short for MS-SSIM or SSIMULACRA 2.
+    `tune` is one of `cwic.config.TUNES`. Raises `InputError` if a side is too short for MS-SSIM or SSIMULACRA 2.
     """
     bpp = (output.y_bits + output.z_bits) / (x.shape[2] * x.shape[3])
     x_hat = output.x_hat.float()

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from cwic.config import CwicConfig, ModelConfig
+from cwic.config import EYE, MS_SSIM, PSNR, TUNES, CwicConfig, ModelConfig
 from cwic.errors import InputError
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE, SSIMULACRA2_MIN_SIDE
 from cwic.models.registry import FAMILIES
-from cwic.training.loss import EYE, MS_SSIM, PSNR, TUNES, formula
+from cwic.training.loss import formula
 
 if sys.version_info >= (3, 11):
     import tomllib
