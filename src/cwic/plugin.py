@@ -10,7 +10,8 @@ Opening reads header and metadata only, so that Pillow's own limit on pixels is 
 pixels come with `load`, and the networks with them; `verify` checks all checksums, without a network. As everywhere
 in Pillow, a file that cannot be read or written is an OSError, and a wrong option a ValueError.
 
-`save` takes `quality` or one of `target_bytes`, `target_bpp` and `target_psnr`; `model`; `tile` or `robust`; `jobs`;
+`save` takes `quality` or one of `target_bytes`, `target_bpp`, `target_psnr`, `target_ms_ssim` and `target_ssimulacra2`;
+`effort`; `model`; `tile` or `robust`; `jobs`;
 and `exif`, `icc_profile` and `xmp`, which are those of the image unless given, and absent if given empty or None; or
 `strip=True` to leave all three out. `cwic.encode` describes them. As with every format, Pillow opens the file before
 the encoder begins: only the `cwic` command replaces a file in one step.
@@ -37,8 +38,8 @@ from cwic.image.metadata import Metadata, make_metadata, metadata_of
 from cwic.image.refusals import refuse_unsupported
 
 FORMAT = "CWIC"
-_NUMBERS = ("quality", "target_bytes", "target_bpp", "target_psnr")
-_OPTIONS = (*_NUMBERS, "model", "tile", "robust", "jobs", "strip")
+_NUMBERS = ("quality", "target_bytes", "target_bpp", "target_psnr", "target_ms_ssim", "target_ssimulacra2")
+_OPTIONS = (*_NUMBERS, "effort", "model", "tile", "robust", "jobs", "strip")
 _METADATA = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
 
 
@@ -127,7 +128,14 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
             raise ValueError(f"{name} must be a number, not {value!r}")
     if not 0 <= options.get("quality", 0) <= 100:
         raise ValueError(f"quality must be from 0 to 100, not {options['quality']!r}")
-    for name, type in (("model", str), ("tile", int), ("robust", bool), ("jobs", int), ("strip", bool)):
+    for name, type in (
+        ("model", str),
+        ("tile", int),
+        ("effort", int),
+        ("robust", bool),
+        ("jobs", int),
+        ("strip", bool),
+    ):
         if name in options and not isinstance(options[name], Integral if type is int else type):
             raise ValueError(f"{name} must be of type {type.__name__}, not {options[name]!r}")
     try:

@@ -9,7 +9,7 @@ from cwic.image.geometry import pad
 from cwic.image.picture import Picture
 from cwic.models.base import Halo
 from cwic.models.cwic import CwicModel
-from cwic.tiling.encode import TileEncoder, region_of
+from cwic.tiling.encode import MARGIN, TileEncoder, region_of
 from cwic.tiling.grid import Box, Tiles
 
 LEVEL = 600
@@ -32,6 +32,22 @@ def test_less_than_the_halo_would_show(model: CwicModel, picture: Picture, monke
     found = TileEncoder(model, picture, Tiles(picture.width, picture.height, 128)).analyse(7, LEVEL)
     rows, columns = Tiles(picture.width, picture.height, 128).box(7).in_latents().rows_and_columns
     assert np.abs(found - y[:, :, rows, columns]).max() > 1e-2
+
+
+def test_what_depends_on_other_tiles_does_not_count(model: CwicModel, picture: Picture) -> None:
+    tiles = Tiles(picture.width, picture.height, 256)
+    encoder = TileEncoder(model, picture, tiles)
+    for index in range(len(tiles)):
+        box, (_, _, bottom, right) = tiles.box(index), tiles.visible(index)
+        x, mask = encoder._goal(index)
+        np.testing.assert_array_equal(x, region_of(picture, box))
+        counting = np.zeros((tiles.padded.height, tiles.padded.width))
+        top, left = (side + MARGIN if side else 0 for side in box[:2])
+        bottom, right = (
+            side if side == end else side - MARGIN for side, end in ((bottom, picture.height), (right, picture.width))
+        )
+        counting[top:bottom, left:right] = 1
+        np.testing.assert_array_equal(mask[0, 0], counting[box.rows_and_columns])
 
 
 def test_beyond_the_picture_its_edge_goes_on(picture: Picture) -> None:

@@ -76,6 +76,14 @@ def encode(
     target_psnr: Annotated[
         float | None, typer.Option("--target-psnr", help="Smallest file of at least that PSNR, dB.", callback=_positive)
     ] = None,
+    target_ms_ssim: Annotated[
+        float | None, typer.Option("--target-ms-ssim", help="The same with that MS-SSIM.", callback=_positive)
+    ] = None,
+    target_ssimulacra2: Annotated[
+        float | None,
+        typer.Option("--target-ssimulacra2", help="The same with so many points: 90, 70, 50.", callback=_positive),
+    ] = None,
+    effort: Annotated[int, typer.Option("--effort", "-e", min=1, max=9, help="1 (fastest) to 9 (smallest files).")] = 5,
     model: Annotated[
         str, typer.Option("--model", "-m", help="Of cwic models list, or the path of a weight file.")
     ] = DEFAULT,
@@ -94,8 +102,16 @@ def encode(
 
     A target takes the place of a quality. Tiles have 1024 pixels a side in pictures of more than 2 megapixels.
     """
-    if sum(wish is not None for wish in (quality, target_bytes, target_bpp, target_psnr)) > 1:
-        raise typer.BadParameter("one of --quality, --target-bytes, --target-bpp and --target-psnr, not several")
+    targets = {
+        "target_bytes": target_bytes,
+        "target_bpp": target_bpp,
+        "target_psnr": target_psnr,
+        "target_ms_ssim": target_ms_ssim,
+        "target_ssimulacra2": target_ssimulacra2,
+    }
+    if sum(wish is not None for wish in (quality, *targets.values())) > 1:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in ("quality", *targets))
+        raise typer.BadParameter(f"one of {options}, not several")
     planned = plan(inputs, output, ".cwic")
 
     watch = Stopwatch()
@@ -115,9 +131,8 @@ def encode(
             data = cwic.encode(
                 image,
                 quality=quality,
-                target_bytes=target_bytes,
-                target_bpp=target_bpp,
-                target_psnr=target_psnr,
+                **targets,
+                effort=effort,
                 model=model,
                 metadata=metadata,
                 strip=strip,

@@ -34,8 +34,8 @@ def measure(
         typer.Option(
             "--codec",
             "-c",
-            help="A model or WEIGHTS.safetensors; jpeg, jpeg-444, jpeg2000, webp, avif, avif-psnr, "
-            "avif-s4-psnr, jpegxl, heic or heic-psnr; PROGRAM.toml for a program with a command line.",
+            help="A model or WEIGHTS.safetensors, with @ and an effort if not 5; jpeg, jpeg-444, jpeg2000, webp, avif, "
+            "avif-psnr, avif-s4-psnr, jpegxl, heic or heic-psnr; PROGRAM.toml for a program with a command line.",
         ),
     ] = [DEFAULT],  # noqa: B006 - read only, and typer shows it
     quality: Annotated[

@@ -32,6 +32,16 @@ def test_greyscale_of_odd_size_comes_back_as_rgb(name: str, gradient: np.ndarray
     assert psnr(np.repeat(grey[..., None], 3, axis=2), x_hat) > 25
 
 
+def test_a_model_with_an_effort(gradient: np.ndarray) -> None:
+    codec = open_codec("cwic-s@7")
+    assert codec.name == "cwic-s@7"
+    assert codec.description == f"{open_codec('cwic-s').description}, effort 7"
+    assert codec.encode(gradient, 60) != open_codec("cwic-s").encode(gradient, 60)
+    for name in ("cwic-s@10", "jpeg@3"):
+        with pytest.raises(InputError, match="efforts, 1 to 9"):
+            open_codec(name)
+
+
 @pytest.mark.parametrize("name", PEERS)
 def test_quality_costs_bytes(name: str, gradient: np.ndarray) -> None:
     codec = open_codec(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,19 @@ _QUALITIES = tuple(range(0, 101, 5))
 class CwicCodec:
     """A model that `cwic models list` shows, or one in a weight file. One of a single rate has quality 0 alone.
 
-    `model` is what `cwic.encode` takes: a name, or the path of a `.safetensors` file.
+    `model` is what `cwic.encode` takes: a name, or the path of a `.safetensors` file. `effort` too, 5 by default.
     """
 
     name: str
     model: str
+    effort: int | None = None
 
     @property
     def description(self) -> str:
-        return f"cwic {cwic.__version__}, model {self.name} ({catalog.id_of(self.model).hex()})"
+        effort = "" if self.effort is None else f", effort {self.effort}"
+        return (
+            f"cwic {cwic.__version__}, model {self.name.partition('@')[0]} ({catalog.id_of(self.model).hex()}){effort}"
+        )
 
     @property
     def scale(self) -> Scale:
@@ -40,8 +45,9 @@ class CwicCodec:
 
     def encode(self, pixels: NDArray[np.uint8], quality: float) -> bytes:
         asked = quality if self._has_qualities else None
+        options: dict[str, Any] = {} if self.effort is None else {"effort": self.effort}
         try:
-            return cwic.encode(Image.fromarray(pixels), quality=asked, model=self.model)
+            return cwic.encode(Image.fromarray(pixels), quality=asked, model=self.model, **options)
         except ValueError as error:
             raise InputError(str(error)) from error
 

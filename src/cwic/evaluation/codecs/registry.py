@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cwic.errors import InputError
@@ -11,6 +12,7 @@ from cwic.evaluation.codecs.cwic_codec import CwicCodec
 from cwic.evaluation.codecs.jpegxl_codec import JpegxlCodec
 from cwic.evaluation.codecs.pillow_codec import HeifCodec, PillowCodec, jpeg2000_rate
 from cwic.models import catalog
+from cwic.models.refine import FASTEST, MOST
 
 _JPEG = (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)
 _HEIC = (5, 10, 15, 20, 26, 32, 38, 44, 50, 56)
@@ -78,12 +80,15 @@ def open_codec(name: str) -> Codec:
 
     Args:
         name: a model that `cwic models list` shows, one of PEERS, the path of a `.safetensors` weight file, or the
-            path of a `.toml` file that describes a program.
+            path of a `.toml` file that describes a program. After a model, `@` and a number are its effort: cwic-s@7.
 
     Raises:
         InputError: there is no such codec, or what it needs is not installed.
         ModelError: the weights of the model are missing or malformed.
     """
+    model, at, effort = name.rpartition("@")
+    if at and effort.isdigit():
+        return _with_effort(open_codec(model), name, int(effort))
     path = Path(name)
     if path.suffix == ".toml":
         command = read_command_codec(path)
@@ -97,3 +102,9 @@ def open_codec(name: str) -> Codec:
         raise InputError(f"unknown codec {name!r}; there are: {known}, and files: WEIGHTS.safetensors, PROGRAM.toml")
     PEERS[name].ready()
     return PEERS[name]
+
+
+def _with_effort(codec: Codec, name: str, effort: int) -> Codec:
+    if not isinstance(codec, CwicCodec) or not FASTEST <= effort <= MOST:
+        raise InputError(f"{name}: models of cwic have efforts, {FASTEST} to {MOST}; other codecs have none")
+    return replace(codec, name=f"{codec.name}@{effort}", effort=effort)
