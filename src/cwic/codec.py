@@ -56,7 +56,8 @@ def encode(
     target_psnr: float | None = None,
     target_ms_ssim: float | None = None,
     target_ssimulacra2: float | None = None,
-    model: str | PathLike[str] = catalog.DEFAULT,
+    model: str | PathLike[str] | None = None,
+    tune: str | None = None,
     metadata: Metadata | None = None,
     strip: bool = False,
     tile: int | None = None,
@@ -84,7 +85,10 @@ def encode(
         target_ms_ssim: the same with at least this MS-SSIM, below 1.
         target_ssimulacra2: the same with at least so many points of SSIMULACRA 2, below 100: 90 is what the eye cannot
             tell from the original, 70 a high quality, 50 a medium one.
-        model: a name that `cwic models list` shows, or the path of a weight file.
+        model: a size, `s` (the default: fast) or `m` (smaller files); or a name that `cwic models list` shows, or the
+            path of a weight file.
+        tune: what the model is to please, with a size: `psnr`, `ms-ssim` or `eye`. By default it is
+            `cwic.models.catalog.DEFAULT_TUNE`.
         metadata: what to write of it; by default the ICC profile, EXIF and XMP that Pillow read with the image.
         strip: write no metadata, and turn the picture upright if its EXIF says how, since nothing will say so later.
         tile: side of tiles in pixels, 128, 256, 512 ...; by default 1024 for pictures over 2 megapixels, and one tile
@@ -104,14 +108,14 @@ def encode(
         InputError: a kind of picture that cwic does not code, or a file that cannot be read; the message says what
             to do.
         LimitError: the picture is larger than `limits`.
-        ModelError: an unknown model, or its weights are missing or malformed.
+        ModelError: an unknown model, or none of that size and tune, or its weights are missing or malformed.
         TargetError: no quality reaches the target; the message gives the range.
     """
     if robust and tile is not None:
         raise ValueError("robust chooses the side of the tiles: leave one of robust and tile out")
     if not isinstance(effort, int | np.integer) or not FASTEST <= effort <= MOST:
         raise ValueError(f"effort must be a whole number from {FASTEST} to {MOST}, not {effort!r}")
-    image, model = _opened(image), fspath(model)
+    image, model = _opened(image), catalog.chosen(None if model is None else fspath(model), tune)
     picture = as_picture(upright(image) if strip else image)
     values = (target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2)
     target = Target.of(picture.width * picture.height, quality, dict(zip(TARGETS, values, strict=True)))

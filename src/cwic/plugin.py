@@ -11,7 +11,7 @@ pixels come with `load`, and the networks with them; `verify` checks all checksu
 in Pillow, a file that cannot be read or written is an OSError, and a wrong option a ValueError.
 
 `save` takes `quality` or one of `target_bytes`, `target_bpp`, `target_psnr`, `target_ms_ssim` and `target_ssimulacra2`;
-`effort`; `model`; `tile` or `robust`; `jobs`;
+`effort`; `model` and `tune`; `tile` or `robust`; `jobs`;
 and `exif`, `icc_profile` and `xmp`, which are those of the image unless given, and absent if given empty or None; or
 `strip=True` to leave all three out. `cwic.encode` describes them. As with every format, Pillow opens the file before
 the encoder begins: only the `cwic` command replaces a file in one step.
@@ -39,7 +39,7 @@ from cwic.image.refusals import refuse_unsupported
 
 FORMAT = "CWIC"
 _NUMBERS = ("quality", "target_bytes", "target_bpp", "target_psnr", "target_ms_ssim", "target_ssimulacra2")
-_OPTIONS = (*_NUMBERS, "effort", "model", "tile", "robust", "jobs", "strip")
+_OPTIONS = (*_NUMBERS, "effort", "model", "tune", "tile", "robust", "jobs", "strip")
 _METADATA = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
 
 
@@ -130,6 +130,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         raise ValueError(f"quality must be from 0 to 100, not {options['quality']!r}")
     for name, type in (
         ("model", str),
+        ("tune", str),
         ("tile", int),
         ("effort", int),
         ("robust", bool),

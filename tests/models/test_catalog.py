@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cwic.config import EYE, MS_SSIM, PSNR
 from cwic.errors import ModelError
 from cwic.models import catalog
 from cwic.models.cwic import CwicModel
@@ -32,6 +33,36 @@ def test_every_model_of_the_catalogue_is_here_under_its_own_id() -> None:
         assert catalog.open_model(name) is model
         assert catalog.open_model(name, "cpu") is model
         assert catalog.open_model(name=name, device="cpu") is model
+
+
+def test_sizes_and_tunes_stand_for_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert catalog.chosen(None, None) == catalog.DEFAULT
+    assert catalog.chosen("s", PSNR) == "cwic-s"
+    assert catalog.chosen(None, MS_SSIM) == "cwic-s-ms-ssim"
+    assert catalog.chosen("m", PSNR) == "cwic-m"
+    assert catalog.chosen("cwic-s-ms-ssim", None) == catalog.chosen("cwic-s-ms-ssim", MS_SSIM) == "cwic-s-ms-ssim"
+    assert catalog.chosen("mine.safetensors", None) == "mine.safetensors"
+    for row in catalog.CATALOG.values():
+        if row.shipped:
+            assert catalog.chosen(row.size, row.tune) == row.name
+    with pytest.raises(ModelError, match="no model of size m tuned to ms-ssim, only to psnr"):
+        catalog.chosen("m", MS_SSIM)
+    with pytest.raises(ModelError, match="cwic-m is tuned to psnr, not to eye"):
+        catalog.chosen("cwic-m", EYE)
+    with pytest.raises(ValueError, match="tune must be one of psnr, ms-ssim, eye"):
+        catalog.chosen("s", "ssim")
+    # A size without the default tune has another one.
+    monkeypatch.setattr(catalog, "DEFAULT_TUNE", MS_SSIM)
+    assert (catalog.chosen("s", None), catalog.chosen("m", None)) == ("cwic-s-ms-ssim", "cwic-m")
+
+
+def test_the_tune_of_a_weight_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    save_weights(path, catalog.open_model("cwic-s"), "mine", encoder={"tune": EYE, "error_weight": 31})
+    assert catalog.describe(str(path)).tune == EYE
+    assert catalog.chosen(str(path), EYE) == str(path)
+    model = catalog.open_model(str(path))
+    assert (model.data.tune, model.data.error_weight, model.has_outlook) == (EYE, 31, False)
 
 
 def test_an_id_from_elsewhere_has_no_name() -> None:

@@ -11,7 +11,8 @@ from cwic.cli import batch
 from cwic.cli.plan import UsageError, check_job, plan
 from cwic.cli.replaced import check_no_picture
 from cwic.cli.timing import Stopwatch
-from cwic.models.catalog import DEFAULT
+from cwic.config import TUNES
+from cwic.models.catalog import DEFAULT_TUNE, chosen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,8 +86,13 @@ def encode(
     ] = None,
     effort: Annotated[int, typer.Option("--effort", "-e", min=1, max=9, help="1 (fastest) to 9 (smallest files).")] = 5,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Of cwic models list, or the path of a weight file.")
-    ] = DEFAULT,
+        str | None,
+        typer.Option("--model", "-m", help="Size s (fast) or m (small files), a name, or a weight file.  [default: s]"),
+    ] = None,
+    tune: Annotated[
+        str | None,
+        typer.Option("--tune", help=f"What it is to please: {', '.join(TUNES)}.  [default: {DEFAULT_TUNE}]"),
+    ] = None,
     strip: Annotated[bool, typer.Option("--strip", help="Leave ICC profile, EXIF and XMP out.")] = False,
     tile: Annotated[
         int | None, typer.Option("--tile", help="Side of tiles: 128, 256, 512 ...", callback=_tile_side)
@@ -102,16 +108,11 @@ def encode(
 
     A target takes the place of a quality. Tiles have 1024 pixels a side in pictures of more than 2 megapixels.
     """
-    targets = {
-        "target_bytes": target_bytes,
-        "target_bpp": target_bpp,
-        "target_psnr": target_psnr,
-        "target_ms_ssim": target_ms_ssim,
-        "target_ssimulacra2": target_ssimulacra2,
-    }
-    if sum(wish is not None for wish in (quality, *targets.values())) > 1:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in ("quality", *targets))
-        raise typer.BadParameter(f"one of {options}, not several")
+    wishes = (quality, target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2)
+    if sum(wish is not None for wish in wishes) > 1:
+        raise typer.BadParameter("a quality or one target can be given, not several")
+    if tune not in (None, *TUNES):
+        raise typer.BadParameter(f"--tune {tune}: there are {', '.join(TUNES)}")
     planned = plan(inputs, output, ".cwic")
 
     watch = Stopwatch()
@@ -125,15 +126,20 @@ def encode(
         import cwic
         from cwic.container import Header
 
+        name = chosen(model, tune)
         image, metadata = _picture_of(job.source, strip=strip)
         watch.start()
         try:
             data = cwic.encode(
                 image,
                 quality=quality,
-                **targets,
+                target_bytes=target_bytes,
+                target_bpp=target_bpp,
+                target_psnr=target_psnr,
+                target_ms_ssim=target_ms_ssim,
+                target_ssimulacra2=target_ssimulacra2,
                 effort=effort,
-                model=model,
+                model=name,
                 metadata=metadata,
                 strip=strip,
                 tile=tile,
@@ -161,7 +167,7 @@ def encode(
                 "height": header.height,
                 "mode": header.mode,
                 "quality": header.quality,
-                "model": model,
+                "model": name,
                 "bytes": len(data),
                 "bpp": bpp,
                 **seconds.record,

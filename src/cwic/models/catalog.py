@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from cwic.config import Cwam2024Config, CwicConfig, ModelConfig
+from cwic.config import MS_SSIM, PSNR, TUNES, Cwam2024Config, CwicConfig, ModelConfig
 from cwic.errors import ModelError
 from cwic.models.registry import FAMILIES, PartSummary
 
@@ -24,12 +24,23 @@ if TYPE_CHECKING:
 
 
 class CatalogRow(NamedTuple):
-    """An architecture; `shipped` where its weights are in the package."""
+    """A model.
+
+    Attributes:
+        name: what it is called.
+        description: in a few words.
+        config: its shape.
+        shipped: whether its weights are in the package.
+        size: one of `SIZES`; empty for models that nobody chooses by their size.
+        tune: what it was trained to please, one of `cwic.config.TUNES`.
+    """
 
     name: str
     description: str
     config: ModelConfig
     shipped: bool
+    size: str = ""
+    tune: str = PSNR
 
 
 class WeightFile(NamedTuple):
@@ -38,6 +49,7 @@ class WeightFile(NamedTuple):
     model_id: bytes
     config: ModelConfig
     parts: tuple[PartSummary, ...]
+    tune: str = PSNR
 
 
 _PLAIN = Cwam2024Config(N=192, attention="none", feature_encoding=False, residual_attention=False, context="none")
@@ -58,18 +70,48 @@ _MIDDLE = CwicConfig(
 CATALOG = {
     row.name: row
     for row in (
-        CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True),
-        CatalogRow("cwic-m", "middle: a tenth fewer bits than cwic-s, in two to three times its time", _MIDDLE, True),
-        CatalogRow("cwic-s-ms-ssim", "cwic-s trained for MS-SSIM instead of PSNR", CwicConfig(), True),
+        CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True, "s"),
+        CatalogRow("cwic-m", "middle: a tenth fewer bits, in two to three times the time", _MIDDLE, True, "m"),
+        CatalogRow("cwic-s-ms-ssim", "cwic-s trained for MS-SSIM instead of PSNR", CwicConfig(), True, "s", MS_SSIM),
         CatalogRow("cwam2024", "the published network (Mudgal & Liu, ISVC 2024)", Cwam2024Config(), False),
         CatalogRow("mean-scale-hyperprior", "its plain ground: no attention, no context", _PLAIN, False),
     )
 }
-DEFAULT = "cwic-s"
+SIZES = ("s", "m")
+DEFAULT_SIZE, DEFAULT_TUNE = "s", PSNR
 SUFFIX = ".safetensors"
 FOLDERS_VARIABLE = "CWIC_MODELS"
 MAX_METADATA_BYTES = 1 << 20
 _loading = Lock()
+
+
+def chosen(model: str | None, tune: str | None) -> str:
+    """The name of the model that a size or a name, and a tune, stand for.
+
+    Without a size it is `DEFAULT_SIZE`; without a tune `DEFAULT_TUNE`, or what the size has.
+
+    Raises:
+        ValueError: there is no such tune.
+        ModelError: there is no model of that size with that tune, or the named model has another tune.
+    """
+    if tune is not None and tune not in TUNES:
+        raise ValueError(f"tune must be one of {', '.join(TUNES)}, not {tune!r}")
+    if model is None or model in SIZES:
+        size = model or DEFAULT_SIZE
+        own = {row.tune: row.name for row in CATALOG.values() if row.shipped and row.size == size}
+        if tune is None:
+            return own.get(DEFAULT_TUNE) or next(iter(own.values()))
+        if tune not in own:
+            raise ModelError(f"there is no model of size {size} tuned to {tune}, only to {' and '.join(own)}")
+        return own[tune]
+    if tune is not None:
+        tuned = CATALOG[model].tune if model in CATALOG else describe(model).tune
+        if tuned != tune:
+            raise ModelError(f"{model} is tuned to {tuned}, not to {tune}: leave one of both out")
+    return model
+
+
+DEFAULT = chosen(None, None)
 
 
 def shipped() -> list[str]:
@@ -118,7 +160,7 @@ def name_of(model_id: bytes) -> str | None:
     return None
 
 
-def open_model(name: str = DEFAULT, device: str = "cpu") -> CodingModel:
+def open_model(name: str, device: str = "cpu") -> CodingModel:
     """A model, ready to code; loaded once per weight file and device, from any thread. Raises `ModelError`."""
     with _loading:
         return _loaded(*_version(weights_path(name)), device)
@@ -147,8 +189,9 @@ def _described(path: Path, _: int) -> WeightFile:
             metadata = json.loads(file.read(size))["__metadata__"]
         config = FAMILIES[metadata["family"]].config(**json.loads(metadata["config"]))
         parts = tuple(PartSummary(str(p), int(n), float(m)) for p, n, m in json.loads(metadata.get("parts", "[]")))
-        return WeightFile(bytes.fromhex(metadata["model_id"]), config, parts)
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as error:
+        tune = json.loads(metadata.get("encoder", "{}")).get("tune", PSNR)
+        return WeightFile(bytes.fromhex(metadata["model_id"]), config, parts, str(tune))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
 
 
