@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cwic.config import PREVIEW_SCALES
 from cwic.container.chunks import ALPHA, Chunk, write_container
 from cwic.container.header import Header, tile_code_of
 from cwic.container.index import read_index
@@ -32,6 +33,7 @@ from cwic.container.salvage import salvage
 from cwic.container.source import Source, check_path, data_of
 from cwic.entropy.lossless import OPAQUE, decode_plane, encode_plane
 from cwic.errors import FormatError, LimitError, ModelError
+from cwic.image.arrays import means_of_squares
 from cwic.image.files import open_image
 from cwic.image.metadata import Metadata, metadata_of, upright
 from cwic.image.picture import Picture, as_picture, is_array, to_pillow
@@ -141,6 +143,7 @@ def decode(
     data: Source,
     *,
     crop: tuple[int, int, int, int] | None = None,
+    scale: int = 1,
     model: str | PathLike[str] | None = None,
     jobs: int = 1,
     device: str = "cpu",
@@ -152,6 +155,8 @@ def decode(
         data: the file: its bytes (any object with a buffer; a memory map is read only where needed), its path, or the
             file opened in binary mode, read from where it stands to its end.
         crop: left, top, width and height of a part to decode alone. Only the tiles that it needs are read and verified.
+        scale: 8 or 16 for a small picture, of the means of squares of so many pixels or nearly that (docs/scale.md), in
+            a third of the time. Of a `crop` it has all squares that meet it.
         model: needed where the file's model is neither in the package nor in a folder that the environment variable
             CWIC_MODELS lists: the path of its weight file.
         jobs: tiles to work on at a time, in threads.
@@ -159,20 +164,24 @@ def decode(
         limits: the largest picture to accept.
 
     Raises:
-        ValueError: `jobs` is not positive.
+        ValueError: `jobs` is not positive, or there is no such `scale`.
         InputError: `crop` is not inside the picture, or `data` is something else or cannot be read.
         FormatError: not a cwic file, a damaged one, or one that needs a newer version.
         LimitError: the file asks for more than `limits`; raised before memory is taken.
         ModelError: the model that the file was written with is not here, or is not `model`.
     """
+    if scale not in (1, *PREVIEW_SCALES):
+        raise ValueError(f"scale must be 1, {' or '.join(map(str, PREVIEW_SCALES))}, not {scale!r}")
     index = read_index(data_of(data), limits)
     area = crop_box(index.header.width, index.header.height, crop)
     index.verify(Tiles.of(index.header).meeting(area))
     network = catalog.open_model(model_of(index.header, None if model is None else fspath(model)), device)
-    picture = TileDecoder(network, index.header, index.tile).decode(area, jobs)
+    picture = TileDecoder(network, index.header, index.tile).decode(area, jobs, scale)
     side = {chunk.type: chunk.payload for chunk in index.chunks(tiles=False)}
     if ALPHA in side:
-        alpha = decode_plane(side[ALPHA], index.header.height, index.header.width, *area.rows_and_columns)
+        reach = area if scale == 1 else area.aligned(scale).within(Tiles.of(index.header).picture)
+        alpha = decode_plane(side[ALPHA], index.header.height, index.header.width, *reach.rows_and_columns)
+        alpha = alpha if scale == 1 else means_of_squares(alpha, scale)
         picture = picture._replace(alpha=alpha)
     return to_pillow(picture, Metadata.from_payloads(side))
 

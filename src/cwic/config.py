@@ -8,6 +8,9 @@ from typing import ClassVar, Literal, get_args
 PSNR, MS_SSIM, EYE = TUNES = ("psnr", "ms-ssim", "eye")
 """What models are trained to please: the squared error, MS-SSIM, or SSIMULACRA 2 with some squared error."""
 
+PREVIEW_SCALES = (8, 16)
+"""How many pixels of a side become one in a small picture that costs little to decode."""
+
 Attention = Literal["cross-window", "window", "none"]
 Context = Literal["serial", "none"]
 

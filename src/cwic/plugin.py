@@ -16,8 +16,7 @@ and `exif`, `icc_profile` and `xmp`, which are those of the image unless given, 
 `strip=True` to leave all three out. `cwic.encode` describes them. As with every format, Pillow opens the file before
 the encoder begins: only the `cwic` command replaces a file in one step.
 
-There is no `draft` mode: a thumbnail could skip only the last linear map, the shuffle and the conversion, 7 % of the
-time that 12 megapixels take to decode. Entropy decoding is 26 %, blocks and attention are 63 %.
+`thumbnail`, and `draft` before `load`, decode a small picture where that is enough.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from typing import IO
 from PIL import Image, ImageFile
 
 import cwic
+from cwic.config import PREVIEW_SCALES
 from cwic.container.header import MAGIC
 from cwic.container.index import read_container
 from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
@@ -50,6 +50,7 @@ class CwicImageFile(ImageFile.ImageFile):
     format_description = "cwic learned image codec"
     _coded = False
     """Whether the pixels are still to be decoded: never in a copy, be it pickled."""
+    _scale = 1
 
     def _open(self) -> None:
         try:
@@ -62,13 +63,28 @@ class CwicImageFile(ImageFile.ImageFile):
         self.info.update(Metadata.from_payloads({chunk.type: chunk.payload for chunk in chunks}).info)
         self._coded = True
 
+    def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Make `load` decode a small picture, in a third of the time, where about `size` is asked for.
+
+        It has 1/8 or 1/16 of the sides, and at least three quarters of those asked for. `thumbnail` calls this.
+        """
+        if not self._coded or self._scale > 1 or size is None:
+            return None
+        width, height = self.size
+        fitting = [s for s in PREVIEW_SCALES if 4 * width >= 3 * s * size[0] and 4 * height >= 3 * s * size[1]]
+        if not fitting:
+            return None
+        self._scale = max(fitting)
+        self._size = -(-width // self._scale), -(-height // self._scale)
+        return self.mode, (0, 0, *self.size)
+
     def load(self) -> Image.core.PixelAccess | None:
         """Decode the pixels, on first use. Raises `ValueError` where the image was closed before."""
         if self._coded:
             file = self._file()
             file.seek(0)
             try:
-                picture = cwic.decode(file.read(), limits=_limits())
+                picture = cwic.decode(file.read(), scale=self._scale, limits=_limits())
             except CwicError as error:
                 raise OSError(str(error)) from error
             if self._exclusive_fp:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from cwic.image.arrays import to_floats, to_picture
+from cwic.image.arrays import means_of_squares, to_floats, to_picture
 from cwic.image.picture import Picture, as_picture
 
 LEVELS = np.arange(256, dtype=np.uint8)
@@ -38,3 +39,13 @@ def test_the_picture_itself_is_not_touched() -> None:
     image = Image.new("RGB", (2, 2), (10, 20, 30))
     to_floats(as_picture(image))[:] = 0
     assert image.getpixel((0, 0)) == (10, 20, 30)
+
+
+@pytest.mark.parametrize("shape", [(16, 24), (17, 9, 3), (3, 5, 3)])
+def test_means_of_squares(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    found = means_of_squares(pixels, 8)
+    assert (found.dtype, found.shape[:2]) == (np.uint8, (-(-shape[0] // 8), -(-shape[1] // 8)))
+    for row, column in np.ndindex(found.shape[:2]):
+        square = pixels[8 * row : 8 * row + 8, 8 * column : 8 * column + 8].astype(float)
+        np.testing.assert_allclose(found[row, column], square.mean(axis=(0, 1)), atol=0.51)

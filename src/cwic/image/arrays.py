@@ -29,3 +29,15 @@ def to_picture(x_hat: NDArray[np.float32], mode: str = "RGB") -> Picture:
     levels = np.rint(planes, out=planes).astype(np.uint8)
     pixels = np.ascontiguousarray(levels.transpose(1, 2, 0))
     return Picture(pixels[:, :, 0] if mode == "L" else pixels, mode)
+
+
+def means_of_squares(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The mean of each square of `side` samples, rounded: of `[H, W]` or `[H, W, C]`. Those at the end may be cut."""
+    rows, columns = (np.arange(0, length, side) for length in pixels.shape[:2])
+    sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0, dtype=np.int64), columns, axis=1)
+    height, width = (
+        np.minimum(starts + side, length) - starts
+        for starts, length in zip((rows, columns), pixels.shape[:2], strict=True)
+    )
+    counts = np.multiply.outer(height, width).reshape(len(height), len(width), *([1] * (pixels.ndim - 2)))
+    return ((2 * sums + counts) // (2 * counts)).astype(np.uint8)

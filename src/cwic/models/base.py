@@ -125,6 +125,18 @@ class CodingModel(Protocol):
         ...
 
     @property
+    def has_preview(self) -> bool:
+        """Whether a small picture costs less than the whole one."""
+        ...
+
+    def preview(self, y_hat: NDArray[np.int64], level: int, scale: int) -> Floats:
+        """About the means of the squares of `scale` pixels of what `synthesise` gives, without its blocks.
+
+        `[1, 3, 16 h / scale, 16 w / scale]` for a scale of `cwic.config.PREVIEW_SCALES`; not clamped.
+        """
+        ...
+
+    @property
     def has_outlook(self) -> bool:
         """Whether latents can be refined by the squared error."""
         ...

@@ -51,7 +51,7 @@ class Cwam2024Model:
         """z without its medians, before rounding: `[1, N, h/4, w/4]` of `y` `[1, N, h, w]`."""
         return self._networks["h_a"]({"y": y})
 
-    has_outlook = False
+    has_outlook = has_preview = False
 
     def compress(
         self,
@@ -89,6 +89,9 @@ class Cwam2024Model:
     def synthesise(self, y_hat: NDArray[np.int64], level: int = 0) -> Floats:
         y = np.ascontiguousarray((y_hat * 2.0**-FRACTION_BITS).transpose(2, 0, 1)[None], np.float32)
         return self._networks["g_s"]({"y_hat": y, **self._windows(*y_hat.shape[:2])})
+
+    def preview(self, y_hat: NDArray[np.int64], level: int, scale: int) -> Floats:
+        raise NotImplementedError("the published family has no linear maps to make a preview from")
 
     def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int = 0) -> Outlook:
         raise NotImplementedError("the published family has no gradient here")

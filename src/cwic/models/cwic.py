@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.config import PSNR, CwicConfig
+from cwic.config import PREVIEW_SCALES, PSNR, CwicConfig
 from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import ALIGNMENT
@@ -20,12 +20,21 @@ from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, SymbolReader
 from cwic.models.base import Floats, Halo, ModelData, Outlook
 from cwic.networks.adjoint import MASK, TARGET, with_gradient
 from cwic.networks.engine import Network
+from cwic.networks.graph import Attribute, Graph, Node
 from cwic.networks.windows import window_inputs
 
 FEATURE_CONVOLUTIONS = 11
 """3x3 convolutions, one after the other at 1/8, of the feature encoding: two dense blocks of five and one between."""
 WRITTEN_WEIGHT = 22.0
 """The weight of rounding errors in `as_written`: a part of the format, whatever encoders do."""
+BLOCK = 8
+"""Pixels of a side of the squares that g_s makes at the end, each from one position of the map at 1/8."""
+HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS = (
+    "g_s.haar.weight",
+    "g_s.block_transform.weight",
+    "g_s.block_transform.bias",
+)
+"""The linear maps at the two ends of g_s."""
 FULL_PRECISION_LEVEL = 850
 """From here on pixels are made in float32 everywhere: bfloat16 would cost 0.04 dB and more."""
 
@@ -94,6 +103,39 @@ class CwicModel:
     def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
         inputs = {"y_hat": self._prior.dequantise(y_hat, level), **self._windows(*y_hat.shape[:2])}
         return self._run("g_s", level, inputs, reduced=level < FULL_PRECISION_LEVEL)
+
+    has_preview = True
+
+    def preview(self, y_hat: NDArray[np.int64], level: int, scale: int) -> Floats:
+        return self._previews[scale]({"y_hat": self._prior.dequantise(y_hat, level)})
+
+    @cached_property
+    def _previews(self) -> dict[int, Network]:
+        """The linear maps of g_s without what is between them, summed up over squares of pixels."""
+
+        def weights(scale: int) -> dict[str, NDArray[np.generic]]:
+            given = self.data.weights([HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS])
+            haar, block_transform, bias = (
+                np.asarray(given[name], np.float32) for name in (HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS)
+            )
+            # A row of the last map for each pixel of a block, the colours first; then a row for each block of a latent.
+            mean = block_transform[:, :, 0, 0].reshape(3, BLOCK**2, -1).mean(axis=1)
+            rows = np.einsum("kc,cpm->kpm", mean, haar[:, :, 0, 0].reshape(mean.shape[1], 4, -1))
+            shift = bias.reshape(3, BLOCK**2).mean(axis=1, keepdims=True).repeat(4, axis=1)
+            if scale == 2 * BLOCK:
+                rows, shift = (each.mean(axis=1, keepdims=True) for each in (rows, shift))
+            return {"weight": rows.reshape(-1, rows.shape[2], 1, 1), "bias": shift.reshape(-1)}
+
+        def network(scale: int) -> Network:
+            kept = weights(scale)
+            attributes: dict[str, Attribute] = {"group": 1, "pads": [0, 0, 0, 0], "strides": [1, 1]}
+            nodes = [Node("Conv", ("y_hat", "weight", "bias"), ("x_hat",), attributes)]
+            if scale == BLOCK:
+                nodes.append(Node("DepthToSpace", ("x_hat",), ("enlarged",), {"blocksize": 2, "mode": "CRD"}))
+            graph = Graph({"y_hat": ("float32", 4)}, tuple(nodes), nodes[-1].outputs)
+            return Network(graph, lambda names: {name: kept[name] for name in names}, self._device)
+
+        return {scale: network(scale) for scale in PREVIEW_SCALES}
 
     @property
     def has_outlook(self) -> bool:

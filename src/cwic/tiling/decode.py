@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cwic.container.chunks import PLAIN, Chunk, unpack_tile
 from cwic.container.header import Header
 from cwic.errors import FormatError
-from cwic.image.arrays import to_picture
+from cwic.image.arrays import means_of_squares, to_picture
 from cwic.image.picture import Picture
 from cwic.models.base import CodingModel
 from cwic.tiling.encode import region_of
@@ -58,11 +58,14 @@ class TileDecoder:
         self._decoded: dict[int, Decoded] = {}
         self._reasons: dict[int, str] = {}
 
-    def decode(self, area: Box, jobs: int = 1) -> Picture:
+    def decode(self, area: Box, jobs: int = 1, scale: int = 1) -> Picture:
         """The pixels of `area`, without alpha; up to `jobs` tiles are in work at a time.
 
-        Decodes only the tiles that `area` needs. Raises `FormatError` that names a damaged tile.
+        Decodes only the tiles that `area` needs. With a `scale` of `PREVIEW_SCALES`, it gives a small picture of the
+        squares of so many pixels that `area` meets. Raises `FormatError` that names a damaged tile.
         """
+        if scale > 1:
+            return self._preview(area, jobs, scale)
         mode = self._header.mode.removesuffix("A")
         shape = (area.height, area.width, 3) if mode == "RGB" else (area.height, area.width)
         picture = Picture(np.full(shape, GREY, np.uint8), mode)
@@ -83,6 +86,39 @@ class TileDecoder:
                 self._trim(max(block.bottom for block in blocks))
         return picture
 
+    def _preview(self, area: Box, jobs: int, scale: int) -> Picture:
+        """A small picture, tile by tile: without synthesis no tile depends on another."""
+        small = area.shrunk(scale)
+        mode = self._header.mode.removesuffix("A")
+        shape = (small.height, small.width, 3) if mode == "RGB" else (small.height, small.width)
+        picture = Picture(np.full(shape, GREY, np.uint8), mode)
+
+        def draw(index: int) -> None:
+            box, y_hat, pixels = self._decode_tile(index, preview=True)
+            if pixels is not None:
+                drawn = means_of_squares(pixels, scale)
+            elif y_hat is not None:
+                drawn = to_picture(self._small(y_hat, scale), mode).pixels
+            else:
+                return
+            its = box.shrunk(scale)
+            seen = Box(its.top, its.left, its.top + drawn.shape[0], its.left + drawn.shape[1]).within(small)
+            rows, columns = seen.relative_to(its).rows_and_columns
+            to_rows, to_columns = seen.relative_to(small).rows_and_columns
+            picture.pixels[to_rows, to_columns] = drawn[rows, columns]
+
+        with workers(jobs) as each:
+            for _ in each(draw, self._tiles.meeting(area)):
+                pass
+        return picture
+
+    def _small(self, y_hat: NDArray[np.int64], scale: int) -> NDArray[np.float32]:
+        if self._model.has_preview:
+            return self._model.preview(y_hat, self._header.level, scale)
+        x_hat = self._model.synthesise(y_hat, self._header.level)
+        rows, columns = (side // scale for side in x_hat.shape[2:])
+        return np.clip(x_hat, 0, 1).reshape(1, 3, rows, scale, columns, scale).mean(axis=(3, 5))
+
     @property
     def lost(self) -> list[str]:
         """The damaged tiles that were met, with their places and reasons."""
@@ -100,13 +136,13 @@ class TileDecoder:
         needed = sorted({index for region in regions for index in self._tiles.meeting(region)} - self._decoded.keys())
         self._decoded |= zip(needed, each(self._decode_tile, needed), strict=True)
 
-    def _decode_tile(self, index: int) -> Decoded:
+    def _decode_tile(self, index: int, *, preview: bool = False) -> Decoded:
         box = self._tiles.box(index)
         level = self._header.level
         try:
             chunk = self._tile(index)
             if chunk.type == PLAIN:
-                return self._decode_plain(index, chunk.payload)
+                return self._decode_plain(index, chunk.payload, alone=preview)
             crc, coded = unpack_tile(chunk.payload)
             return Decoded(box, self._model.decompress(coded, crc, box.height, box.width, level, index))
         except FormatError as error:
@@ -116,12 +152,12 @@ class TileDecoder:
             self._reasons[index] = str(error)
             return Decoded(box, None)
 
-    def _decode_plain(self, index: int, payload: bytes) -> Decoded:
+    def _decode_plain(self, index: int, payload: bytes, *, alone: bool) -> Decoded:
         """A plain tile. The synthesis of its neighbours needs latents of it: those that its pixels would have had."""
         box, visible = self._tiles.box(index), self._tiles.visible(index)
         mode = self._header.mode.removesuffix("A")
         pixels = decode_plain(payload, visible.height, visible.width, len(mode))
-        if len(self._tiles) == 1:
+        if alone or len(self._tiles) == 1:
             return Decoded(box, None, pixels)
         x = region_of(Picture(pixels, mode), box.relative_to(box))
         y = self._model.finish_analysis(self._model.prepare_analysis(x), self._header.level)

@@ -56,6 +56,14 @@ class Box(NamedTuple):
         """This box relative to the top left of `other`."""
         return Box(self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left)
 
+    def shrunk(self, scale: int) -> Box:
+        """The squares of `scale` pixels that it meets."""
+        return Box(self.top // scale, self.left // scale, -(-self.bottom // scale), -(-self.right // scale))
+
+    def aligned(self, side: int) -> Box:
+        """The box of whole squares of `side` pixels around it."""
+        return Box(*(side * edge for edge in self.shrunk(side)))
+
     def in_latents(self) -> Box:
         """The same rectangle in positions of y; its sides must be multiples of LATENT."""
         return Box(*(side // LATENT for side in self))

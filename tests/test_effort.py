@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cwic
+from cwic.errors import InputError
+from cwic.image.fidelity import psnr
+from cwic.image.ms_ssim import ms_ssim
+from cwic.image.ssimulacra2 import ssimulacra2
+from cwic.latents.levels import lmbda_of
+
+COFFEE = Path(__file__).parents[1] / "examples" / "coffee.png"
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Image.Image:
+    with Image.open(COFFEE) as image:
+        return image.convert("RGB")
+
+
+def test_targets_for_the_eye(photograph: Image.Image) -> None:
+    image = photograph.crop((0, 0, 256, 256))
+    x = np.asarray(image)
+    for name, measure, goal, near in (
+        ("target_ms_ssim", ms_ssim, 0.97, 0.001),
+        ("target_ssimulacra2", ssimulacra2, 60, 0.7),
+    ):
+        reached = np.asarray(cwic.decode(cwic.encode(image, **{name: goal})))  # type: ignore[arg-type]
+        assert goal <= measure(x, reached) < goal + near
+    grey = image.convert("L")
+    assert grey.size == cwic.decode(cwic.encode(grey, target_ssimulacra2=60)).size
+    with pytest.raises(InputError, match="too small for this target"):
+        cwic.encode(image.crop((0, 0, 64, 64)), target_ssimulacra2=60)
+
+
+def test_effort_is_fewer_bits_for_the_same_error(photograph: Image.Image) -> None:
+    image = photograph.crop((0, 0, 320, 192))
+    costs = []
+    for effort, tile in ((5, None), (6, None), (7, None), (5, 128), (7, 128)):
+        data = cwic.encode(image, quality=60, effort=effort, tile=tile)
+        error = 10 ** (-psnr(np.asarray(image), np.asarray(cwic.decode(data))) / 10)
+        costs.append(8 * len(data) / (320 * 192) + lmbda_of(600) * 255**2 * error)
+    assert costs[2] < costs[1] < costs[0]
+    assert costs[2] < 0.985 * costs[0]
+    assert costs[4] < 0.995 * costs[3]
+
+
+@pytest.mark.parametrize("effort", [0, 10, 2.5, "7", None])
+def test_no_such_effort(photograph: Image.Image, effort: Any) -> None:
+    with pytest.raises(ValueError, match="effort must be a whole number from 1 to 9"):
+        cwic.encode(photograph, effort=effort)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cwic
+from cwic.container import read_container
+from cwic.container.chunks import PLAIN
+
+COFFEE = Path(__file__).parents[1] / "examples" / "coffee.png"
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Image.Image:
+    with Image.open(COFFEE) as image:
+        return image.convert("RGB")
+
+
+@pytest.mark.parametrize("size", [(320, 192), (317, 201)])
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize("tile", [None, 128])
+def test_a_small_picture_is_about_the_means_of_the_whole_one(
+    photograph: Image.Image, size: tuple[int, int], mode: str, tile: int | None
+) -> None:
+    image = photograph.crop((0, 0, *size)).convert(mode)
+    data = cwic.encode(image, quality=60, tile=tile, model="cwic-s")
+    whole = np.asarray(cwic.decode(data), np.float64)
+    for scale in (8, 16):
+        small = cwic.decode(data, scale=scale)
+        assert (small.mode, small.size) == (mode, tuple(-(-side // scale) for side in size))
+        rows, columns = (side // scale for side in whole.shape[:2])
+        means = whole[: rows * scale, : columns * scale].reshape(rows, scale, columns, scale, -1).mean(axis=(1, 3))
+        inner = np.asarray(small, np.float64)[:rows, :columns].reshape(rows, columns, -1)
+        assert np.abs(inner - means).mean() < 2.5
+        assert np.abs(inner - means).max() < 26
+
+
+def test_a_small_picture_of_a_part(photograph: Image.Image) -> None:
+    data = cwic.encode(photograph.crop((0, 0, 400, 300)), tile=128, model="cwic-s")
+    small = np.asarray(cwic.decode(data, scale=8))
+    part = np.asarray(cwic.decode(data, scale=8, crop=(100, 60, 81, 130)))
+    np.testing.assert_array_equal(part, small[60 // 8 : -(-190 // 8), 100 // 8 : -(-181 // 8)])
+
+
+def test_a_small_picture_of_plain_tiles() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (130, 260, 3), dtype=np.uint8)
+    data = cwic.encode(noise, tile=128, quality=100)
+    assert PLAIN in {chunk.type for chunk in read_container(data)[1]}
+    means = noise[:128, :256].reshape(16, 8, 32, 8, 3).mean(axis=(1, 3))
+    whole = np.asarray(cwic.decode(data), np.float64)[:128, :256].reshape(16, 8, 32, 8, 3).mean(axis=(1, 3))
+    small = np.asarray(cwic.decode(data, scale=8))
+    assert small.shape == (17, 33, 3)
+    assert np.abs(whole - means).max() < 3
+    np.testing.assert_allclose(small[:16, :32], whole, atol=0.51)
+
+
+def test_a_small_picture_of_a_model_without_linear_maps(photograph: Image.Image, cwam2024_weights: Path) -> None:
+    model = str(cwam2024_weights)
+    data = cwic.encode(photograph.crop((0, 0, 128, 64)), model=model)
+    whole = np.asarray(cwic.decode(data, model=model), np.float64).reshape(8, 8, 16, 8, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(np.asarray(cwic.decode(data, model=model, scale=8)), whole, atol=1.1)
+
+
+@pytest.mark.parametrize("scale", [0, 2, 32, "8"])
+def test_no_such_scale(photograph: Image.Image, scale: Any) -> None:
+    data = cwic.encode(photograph.crop((0, 0, 64, 64)))
+    with pytest.raises(ValueError, match="scale must be 1, 8 or 16"):
+        cwic.decode(data, scale=scale)
