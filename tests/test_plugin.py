@@ -265,30 +265,3 @@ def _saved(image: Image.Image = PHOTO, **options: object) -> bytes:
     file = BytesIO()
     image.save(file, "CWIC", **options)
     return file.getvalue()
-
-
-def test_thumbnails_are_decoded_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Image.open(Path(__file__).parents[1] / "examples" / "coffee.png") as file:
-        picture = file.convert("RGB").crop((0, 0, 512, 384))
-    coded = BytesIO()
-    picture.save(coded, "CWIC", quality=70)
-    scales: list[int] = []
-    decode = cwic.decode
-    monkeypatch.setattr(
-        cwic, "decode", lambda data, **options: scales.append(options["scale"]) or decode(data, **options)
-    )
-    for size, scale in (((32, 32), 8), ((16, 16), 16), ((200, 200), 1)):
-        with Image.open(coded) as image:
-            image.thumbnail(size)
-            assert image.size == (size[0], size[0] * 3 // 4)
-            expected = picture.resize(image.size, Image.Resampling.BOX)
-            error = np.asarray(image, np.float64) - np.asarray(expected, np.float64)
-            assert np.abs(error).mean() < 4
-        assert scales.pop() == scale
-    with Image.open(coded) as image:
-        assert image.draft("RGB", (512, 384)) is None
-        assert image.draft("RGB", (60, 50)) == ("RGB", (0, 0, 512, 384))
-        assert image.size == (64, 48)
-        assert image.draft("RGB", (30, 30)) is None  # once is enough
-        image.load()
-        assert image.draft("RGB", (30, 30)) is None

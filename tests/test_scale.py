@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL import Image
 import cwic
 from cwic.container import read_container
 from cwic.container.chunks import PLAIN
+from cwic.plugin import register
 
 COFFEE = Path(__file__).parents[1] / "examples" / "coffee.png"
 
@@ -70,3 +72,30 @@ def test_no_such_scale(photograph: Image.Image, scale: Any) -> None:
     data = cwic.encode(photograph.crop((0, 0, 64, 64)))
     with pytest.raises(ValueError, match="scale must be 1, 8 or 16"):
         cwic.decode(data, scale=scale)
+
+
+def test_thumbnails_are_decoded_small(photograph: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = photograph.crop((0, 0, 512, 384))
+    register()
+    coded = BytesIO()
+    picture.save(coded, "CWIC", quality=70)
+    scales: list[int] = []
+    decode = cwic.decode
+    monkeypatch.setattr(
+        cwic, "decode", lambda data, **options: scales.append(options["scale"]) or decode(data, **options)
+    )
+    for size, scale in (((32, 32), 8), ((16, 16), 16), ((200, 200), 1)):
+        with Image.open(coded) as image:
+            image.thumbnail(size)
+            assert image.size == (size[0], size[0] * 3 // 4)
+            expected = picture.resize(image.size, Image.Resampling.BOX)
+            error = np.asarray(image, np.float64) - np.asarray(expected, np.float64)
+            assert np.abs(error).mean() < 4
+        assert scales.pop() == scale
+    with Image.open(coded) as image:
+        assert image.draft("RGB", (512, 384)) is None
+        assert image.draft("RGB", (60, 50)) == ("RGB", (0, 0, 64, 48))
+        assert image.size == (64, 48)
+        assert image.draft("RGB", (30, 30)) is None  # once is enough
+        image.load()
+        assert image.draft("RGB", (30, 30)) is None
