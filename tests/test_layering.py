@@ -29,6 +29,7 @@ CODEC = (
     "targets",
     "codec",
     "info",
+    "thumbnail",
     "plugin",
 )
 """The rooms of the codec: each may use those before it."""

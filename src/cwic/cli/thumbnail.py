@@ -1,0 +1,29 @@
+"""`cwic thumbnail`: a small PNG of a .cwic file, as file managers ask for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cwic.cli import batch
+from cwic.cli.plan import check_target
+
+
+def thumbnail(
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A .cwic file.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="PNG to write.", show_default=False)],
+    size: Annotated[int, typer.Option("--size", "-s", min=1, max=4096, help="Longest side, in pixels.")] = 256,
+    force: batch.Force = False,
+) -> None:
+    """Write a small PNG of a file, upright and in sRGB: at most --size pixels a side, decoded small where it can be."""
+
+    def work(_: int) -> None:
+        check_target(target, force=force, source=source)
+
+        from cwic.thumbnail import thumbnail_of
+
+        batch.write(str(target), thumbnail_of(batch.read(source), size), force=force)
+
+    batch.run([source], work, with_warnings=True)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+import cwic
+
+Run = Callable[..., Any]
+
+
+def test_a_file_manager_asks(run_cwic: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.cwic").write_bytes(cwic.encode(Image.new("RGB", (200, 100), (20, 90, 200))))
+    target = tmp_path / "t.png"
+    assert run_cwic("thumbnail", "--size", 50, tmp_path / "a.cwic", target)[:2] == (0, b"")
+    with Image.open(target) as image:
+        assert (image.size, image.format) == ((50, 25), "PNG")
+    assert run_cwic("thumbnail", tmp_path / "a.cwic", target).code == 6
+    assert run_cwic("thumbnail", "-f", tmp_path / "a.cwic", target).code == 0
+
+
+def test_bad_files_and_usage(run_cwic: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.cwic").write_bytes(b"none")
+    answer = run_cwic("thumbnail", tmp_path / "a.cwic", tmp_path / "t.png")
+    assert (answer.code, answer.err.count("\n")) == (3, 1)
+    assert not (tmp_path / "t.png").exists()
+    assert run_cwic("thumbnail", tmp_path / "missing.cwic", tmp_path / "t.png").code == 1
+    assert run_cwic("thumbnail", "--size", 0, tmp_path / "a.cwic", tmp_path / "t.png").code == 2
