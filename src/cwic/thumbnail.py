@@ -36,6 +36,6 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     try:
         own = ImageCms.ImageCmsProfile(BytesIO(profile))
         converted = ImageCms.profileToProfile(image, own, ImageCms.createProfile("sRGB"), outputMode=image.mode)
-    except (ImageCms.PyCMSError, ValueError):
+    except (ImageCms.PyCMSError, OSError, ValueError):
         return image
     return image if converted is None else converted
