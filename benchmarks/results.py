@@ -44,6 +44,14 @@ LEFT_OUT = {"clic": ("cwic-s-ms-ssim", *_NOT_YET)}
 """Codecs that a set is not measured with, to save hours."""
 
 
+FOR_THE_EYE = (*MODELS, "jpeg", "webp", "jpegxl", "heic", "avif")
+"""Codecs that are compared by SSIMULACRA 2 too, on Kodak and CLIC-30: not those that are tuned to PSNR."""
+EYE_SETS = ("kodak", "clic")
+EYE = ["--ssimulacra2"]
+EYE_RANGE = (30.0, 85.0)
+"""Points of SSIMULACRA 2 that people's pictures have, from a low quality to one that hides its losses."""
+
+
 class Chart(NamedTuple):
     """Curves in one figure. Dearer rates than anybody uses would press them together: the axis ends at `max_bpp`."""
 
@@ -136,6 +144,21 @@ def beside_table() -> str:
     return markdown(head, _known(rows))
 
 
+def eye_table() -> str:
+    """BD-rates at equal SSIMULACRA 2, of every model that has them, in Markdown."""
+    columns = [(name, model) for name in EYE_SETS for model in MODELS]
+    peers = (*(peer for peer in AGAINST if peer.summary in FOR_THE_EYE), *(Peer(model, model) for model in MODELS))
+    rows = []
+    for peer in peers:
+        cells = [
+            MISSING if peer.summary == model else _bd(name, peer, model, "ssimulacra2")[0] for name, model in columns
+        ]
+        rows.append([peer.name, *cells])
+    shown = [i for i in range(len(columns)) if any(row[1 + i] != MISSING for row in rows)]
+    head = ["against", *(f"{SETS[columns[i][0]].name}: {columns[i][1]}" for i in shown)]
+    return markdown(head, _known([[row[0], *(row[1 + i] for i in shown)] for row in rows]))
+
+
 def rd_table(model: str) -> str:
     """Rate and distortion of a model at each quality, in Markdown."""
     summary = read_summary(RESULTS / "kodak" / f"{model}.json")
@@ -169,7 +192,8 @@ def with_section(card: str) -> str:
 def documents() -> dict[Path, str]:
     """The documents that quote results, as they should be."""
     readme = ROOT / "README.md"
-    texts = {readme: with_block(readme.read_text("utf-8"), "bd-rates", beside_table())}
+    text = with_block(readme.read_text("utf-8"), "bd-rates", beside_table())
+    texts = {readme: with_block(text, "eye-rates", eye_table())}
     for model in MODELS:
         card = ROOT / "src" / "cwic" / "weights" / f"{model}.md"
         text = with_block(with_section(card.read_text("utf-8")), "rd-points", rd_table(model))
@@ -190,6 +214,11 @@ def qualities(name: str, codec: str) -> tuple[float, ...]:
     return tuple(own[round(i * (len(own) - 1) / (points - 1))] for i in range(points))
 
 
+def further(name: str, codec: str) -> list[str]:
+    """The options of `cwic eval` for the measures that a codec is compared by on a set, beyond the usual ones."""
+    return EYE if name in EYE_SETS and codec in FOR_THE_EYE else []
+
+
 def measure(data: Path) -> int:
     """Bring results/ up to date. Returns the exit code of `cwic eval`, the highest of them."""
     command = [sys.executable, "-c", "from cwic.cli import main; main()", "eval"]
@@ -198,10 +227,18 @@ def measure(data: Path) -> int:
         where = [str(data / name), "-o", str(RESULTS / name), "-f"]
         if not pictures.points:
             # Together, so that the codecs take turns on each picture.
-            runs = [[part for codec in codecs(name) for part in ("-c", codec)]]
+            groups = [[codec for codec in codecs(name) if further(name, codec) == wanted] for wanted in (EYE, [])]
+            runs = [
+                [*further(name, group[0]), *(part for codec in group for part in ("-c", codec))]
+                for group in groups
+                if group
+            ]
         else:
             chosen = {codec: qualities(name, codec) for codec in codecs(name)}
-            runs = [["-c", codec, "-q", ",".join(f"{q:g}" for q in qs)] for codec, qs in chosen.items()]
+            runs = [
+                ["-c", codec, "-q", ",".join(f"{q:g}" for q in qs), *further(name, codec)]
+                for codec, qs in chosen.items()
+            ]
         codes += [subprocess.run([*command, *where, *run], check=False).returncode for run in runs]
     return max(codes)
 
@@ -233,7 +270,10 @@ def _bd(name: str, peer: Peer, model: str, metric: str) -> tuple[str, str]:
     folder = RESULTS / name
     try:
         reference, test = (read_curve(folder / f"{summary}.json", metric) for summary in (peer.summary, model))
-        found = bd(reference, test)
+        low, high = EYE_RANGE
+        both = (reference.quality, test.quality)
+        over = (max(low, *(q.min() for q in both)), min(high, *(q.max() for q in both)))
+        found = bd(reference, test, over if metric == "ssimulacra2" else None)
     except CwicError:
         return MISSING, MISSING
     return f"{found.rate_percent:+.1f} %", f"{found.low:.1f}–{found.high:.1f} dB"

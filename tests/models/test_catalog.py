@@ -140,3 +140,9 @@ def _run(script: str) -> str:
     answer = subprocess.run([sys.executable, "-c", script], env=paths, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout.strip()
+
+
+@pytest.mark.parametrize("name", catalog.shipped())
+def test_a_shipped_weight_file_says_its_tune(name: str) -> None:
+    assert catalog.describe(name).tune == catalog.CATALOG[name].tune
+    assert catalog.open_model(name).data.tune == catalog.CATALOG[name].tune
