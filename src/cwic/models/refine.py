@@ -19,7 +19,7 @@ from cwic.latents.symbols import CodedLatents
 from cwic.models.base import CodingModel, Floats
 
 FASTEST, DEFAULT_EFFORT, MOST = 1, 5, 9
-STEPS = {6: 1, 7: 4, 8: 8, 9: 32}
+STEPS = {6: 1, 7: 5, 8: 12, 9: 40}
 """At most, by effort. Below these there are none."""
 CURVATURE = 8.0
 """Bits that a squared step of a latent is worth in the error: half the second derivative, about the same for all."""
