@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import log2
 from typing import NamedTuple
 
+from cwic.arguments import number
 from cwic.errors import TargetError
 
 MAX_LEVEL = 1000
@@ -29,17 +30,18 @@ class Target(NamedTuple):
         target_bpp: float | None,
         target_psnr: float | None,
     ) -> Target | None:
-        """What was asked for, None for a quality. Raises `ValueError` for two wishes, or one that is not positive."""
+        """What was asked for, None for a quality. Raises `ValueError` for two wishes, or one that is not positive,
+        and `TypeError` for one that is no number.
+        """
         wishes = {"bytes": target_bytes, "bpp": target_bpp, "psnr": target_psnr}
-        asked = {name: value for name, value in wishes.items() if value is not None}
+        asked = {name: number(f"target_{name}", value) for name, value in wishes.items() if value is not None}
         if len(asked) + (quality is not None) > 1:
             raise ValueError("one of quality, target_bytes, target_bpp and target_psnr can be given, not several")
         for name, value in asked.items():
             if not 0 < value < float("inf"):  # written so that NaN is refused too
                 raise ValueError(f"target_{name} must be a positive number, not {value}")
-        if target_bpp is not None:
-            target_bytes = target_bpp * pixels / 8
-        return cls(target_bytes or 0.0, target_psnr) if asked else None
+        size = asked["bpp"] * pixels / 8 if "bpp" in asked else asked.get("bytes", 0.0)
+        return cls(size, asked.get("psnr")) if asked else None
 
 
 class Probe(NamedTuple):

@@ -3,10 +3,12 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
+from pathlib import Path
 
 import pytest
 from PIL import Image, UnidentifiedImageError
 
+import cwic
 from cwic.errors import FormatError, InputError, LimitError
 from cwic.image.guard import errors_as_ours, one_line, quiet_pillow
 
@@ -55,3 +57,34 @@ def test_pillows_own_warnings_are_kept_back() -> None:
         warnings.simplefilter("error")
         with quiet_pillow():
             assert not image.getexif()
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "TIFF", "BMP"])
+@pytest.mark.parametrize("loaded", [False, True])
+@pytest.mark.parametrize("strip", [False, True])
+def test_a_closed_image_is_called_closed_and_not_damaged(
+    tmp_path: Path, format: str, loaded: bool, strip: bool
+) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "picture", format)
+    image = Image.open(tmp_path / "picture")
+    if loaded:
+        image.load()
+    image.close()
+    with pytest.raises(InputError, match=r"^the image is closed, and its pixels cannot be read any more: encode it"):
+        cwic.encode(image, strip=strip)
+
+
+@pytest.mark.parametrize("strip", [False, True])
+def test_an_image_whose_file_is_closed_is_closed_unless_it_was_read_before(tmp_path: Path, strip: bool) -> None:
+    path = tmp_path / "picture.png"
+    Image.new("L", (4, 4)).save(path)
+    with path.open("rb") as file:
+        unread = Image.open(file)
+    with Image.open(path) as left:
+        pass
+    with Image.open(path) as read:
+        read.load()
+    for image in (unread, left):
+        with pytest.raises(InputError, match=r"^the image is closed"):
+            cwic.encode(image, strip=strip)
+    assert cwic.encode(read, strip=strip) == cwic.encode(path, strip=strip)

@@ -77,7 +77,7 @@ def metadata_of(image: Any, without: Collection[str] = ()) -> Metadata:
         return Metadata()
     from cwic.image.gather import gather
 
-    with errors_as_ours("picture is damaged"):
+    with errors_as_ours("picture is damaged", image):
         found, lost = gather(image, without)
     warn_of(lost)
     return Metadata(**found)
@@ -93,7 +93,7 @@ def upright(image: Any) -> Any:
     from cwic.image.gather import gather
 
     refuse_unsupported(image)
-    with errors_as_ours("picture is damaged"):
+    with errors_as_ours("picture is damaged", image):
         image.load()  # turns a TIFF by itself
         found, _ = gather(image, without=("icc",))
         return turned(image, Metadata(**found).orientation)
@@ -114,8 +114,10 @@ def make_metadata(icc: Any = None, exif: Any = None, xmp: Any = None) -> Metadat
 
     EXIF may have its prefix. Raises `InputError` for anything else, and for EXIF without a TIFF header.
     """
+    from PIL import Image
+
     values = {"icc_profile": icc, "exif": exif, "xmp": xmp}
-    if exif is not None and hasattr(exif, "tobytes") and not isinstance(exif, memoryview):
+    if isinstance(exif, Image.Exif):
         with errors_as_ours("exif cannot be written; give other bytes, or None"):
             values["exif"] = exif.tobytes() if len(exif) else b""
     if isinstance(xmp, str):

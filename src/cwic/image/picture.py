@@ -92,7 +92,7 @@ def _from_pillow(image: Image.Image) -> Picture:
     mode = {"P": "RGB", "PA": "RGB", "1": "L"}.get(image.mode, image.mode).removesuffix("A")
     if image.has_transparency_data:
         mode += "A"
-    with errors_as_ours("picture is damaged"):
+    with errors_as_ours("picture is damaged", image):
         pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return _split(pixels, mode)
 

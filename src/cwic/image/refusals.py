@@ -27,7 +27,7 @@ def refuse_unsupported(image: Image.Image) -> None:
     Best called before the pixels are loaded: Pillow reduces many files of more than 8 bits silently then. Afterwards
     the file tells, where it can still be reached: not for a copy, or for what was opened from memory, PNG excepted.
     """
-    with errors_as_ours("picture is damaged"):
+    with errors_as_ours("picture is damaged", image):
         frames = frames_of(image)
         deep = image.mode.startswith("I") or has_deep_samples(image)
     if frames > 1:

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from cwic.arguments import check_device, model_name
 from cwic.config import Cwam2024Config, CwicConfig, ModelConfig
 from cwic.errors import ModelError
 from cwic.models.registry import FAMILIES, PartSummary
@@ -119,7 +120,11 @@ def name_of(model_id: bytes) -> str | None:
 
 
 def open_model(name: str = DEFAULT, device: str = "cpu") -> CodingModel:
-    """A model, ready to code; loaded once per weight file and device, from any thread. Raises `ModelError`."""
+    """A model, ready to code; loaded once per weight file and device, from any thread. Raises `ModelError`, and
+    `TypeError` for what is no text.
+    """
+    name = model_name(name)
+    check_device(device)
     with _loading:
         return _loaded(*_version(weights_path(name)), device)
 
@@ -133,7 +138,7 @@ def _version(path: Path) -> tuple[Path, int]:
     """A weight file and when it changed: what is kept of it in memory is good for that version."""
     try:
         return path, path.stat().st_mtime_ns
-    except OSError:
+    except (OSError, ValueError):  # the latter for a name with a NUL
         raise ModelError(f"the weight file {path} is missing") from None
 
 
