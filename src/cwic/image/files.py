@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cwic.errors import InputError, OutputExistsError
 from cwic.image.guard import errors_as_ours
+from cwic.image.source import remember_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -69,7 +70,9 @@ def _opened(source: bytes | str | os.PathLike[str]) -> Image.Image:
     from PIL import Image
 
     with errors_as_ours("picture is damaged"):
-        return Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+        image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+    remember_file(image)
+    return image
 
 
 def _repaired(source: bytes | str | os.PathLike[str], *, loaded: bool) -> Image.Image | None:

@@ -50,6 +50,8 @@ def _is_closed(image: Any) -> bool:
         unread = True
     except ValueError:  # Pillow's answer once the pixels are given back
         return True
+    except AttributeError:  # no image of Pillow's own
+        return False
     file = getattr(image, "fp", None)
     return unread and (file is None or bool(getattr(file, "closed", False)))
 

@@ -15,6 +15,7 @@ from cwic.errors import InputError
 from cwic.image.guard import errors_as_ours
 from cwic.image.metadata import Metadata
 from cwic.image.refusals import refuse_unsupported
+from cwic.image.source import remember_file
 
 
 class Picture(NamedTuple):
@@ -92,6 +93,7 @@ def _from_pillow(image: Image.Image) -> Picture:
     mode = {"P": "RGB", "PA": "RGB", "1": "L"}.get(image.mode, image.mode).removesuffix("A")
     if image.has_transparency_data:
         mode += "A"
+    remember_file(image)
     with errors_as_ours("picture is damaged", image):
         pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return _split(pixels, mode)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cwic.errors import InputError
 from cwic.image.guard import errors_as_ours
-from cwic.image.source import frames_of, has_deep_samples
+from cwic.image.source import frames_of, has_deep_samples, is_preview
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,9 +29,12 @@ def refuse_unsupported(image: Image.Image) -> None:
     """
     with errors_as_ours("picture is damaged", image):
         frames = frames_of(image)
+        preview = is_preview(image)
         deep = image.mode.startswith("I") or has_deep_samples(image)
     if frames > 1:
         raise InputError(f"picture has {frames} frames, cwic codes still ones: save one frame as PNG first")
+    if preview:
+        raise InputError("picture is the preview of a raw photograph: develop that first, and save it with 8 bits")
     if deep and image.mode != "F":
         raise InputError(f"picture {_ADVICE['I']}")
     if image.mode not in ("RGB", "RGBA", "L", "LA", "P", "PA", "1"):
