@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cwic.errors import InputError, OutputExistsError
+from cwic.image import unreadable
 from cwic.image.guard import errors_as_ours
 from cwic.image.source import remember_file
 
@@ -67,12 +68,22 @@ def open_unread(source: bytes | str | os.PathLike[str]) -> Image.Image:
 
 
 def _opened(source: bytes | str | os.PathLike[str]) -> Image.Image:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with errors_as_ours("picture is damaged"):
-        image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+        try:
+            image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+        except UnidentifiedImageError:
+            raise InputError(unreadable.why_unreadable(_head(source))) from None
     remember_file(image)
     return image
+
+
+def _head(source: bytes | str | os.PathLike[str]) -> bytes:
+    if isinstance(source, bytes):
+        return source[: unreadable.HEAD_BYTES]
+    with open(source, "rb") as file:
+        return file.read(unreadable.HEAD_BYTES)
 
 
 def _repaired(source: bytes | str | os.PathLike[str], *, loaded: bool) -> Image.Image | None:
