@@ -14,6 +14,7 @@ Decoding is the same list read upwards: read_index, then TileDecoder with decomp
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from os import PathLike
 from typing import IO, Any, NamedTuple
@@ -105,15 +106,16 @@ def encode(
             raise ValueError("robust chooses the side of the tiles: leave one of robust and tile out")
     _check_metadata(metadata)
     model, jobs = model_name(model), _checked_jobs(jobs, device, limits)
-    image = _opened(image)
-    picture = as_picture(upright(image) if strip else image)
+    with _opened(image) as source:
+        picture = as_picture(upright(source) if strip else source)
+        kept = Metadata() if strip else metadata or metadata_of(source)
     target = Target.of(picture.width * picture.height, quality, target_bytes, target_bpp, target_psnr)
     level = level_of(model, quality, target)
     choose = robust_tile_code if robust else default_tile_code
     tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(tile)
     header = Header(catalog.id_of(model), picture.width, picture.height, picture.full_mode, level, tile_code)
     header.check(limits)
-    chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
+    chunks = _side_chunks(picture, kept, limits)
     network = catalog.open_model(model, device)
     tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 
@@ -254,12 +256,12 @@ def _check_metadata(metadata: Any) -> None:
             check_type(f"{name} of metadata", value, bytes, "bytes")
 
 
-def _opened(image: Any) -> Any:
-    """A picture file as a Pillow image; what is a picture already stays as it is."""
+def _opened(image: Any) -> AbstractContextManager[Any]:
+    """A picture file as a Pillow image, closed in the end; what is a picture already stays as it is."""
     if isinstance(image, Image.Image) or is_array(image):
-        return image
+        return nullcontext(image)
     if isinstance(image, memoryview) and image.ndim > 1:
-        return np.asarray(image)
+        return nullcontext(np.asarray(image))
     if isinstance(image, str | PathLike):
         check_path(image)
         return open_image(image)

@@ -226,6 +226,12 @@ def test_parts_of_a_file_that_have_no_place_are_named() -> None:
     assert gather(image)[1] == ["extensions (XMP DataXMP)", "a comment (x)"]
 
 
+def test_names_of_programs_are_no_comments() -> None:
+    for comment in (b"Created by OpenJPEG version 2.5.3", b"Created with GIMP", b"CREATOR: gd-jpeg v1.0 (using IJG)"):
+        assert gather(carrying(comment=comment))[1] == []
+    assert gather(reopened("JPEG2000"))[1] == []
+
+
 def test_further_pictures_are_named() -> None:
     photo = Image.new("RGB", (16, 16))
     assert gather(reopened("MPO", save_all=True, append_images=[photo]))[1] == [

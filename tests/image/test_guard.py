@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import struct
 import warnings
 import zlib
@@ -57,6 +58,28 @@ def test_pillows_own_warnings_are_kept_back() -> None:
         warnings.simplefilter("error")
         with quiet_pillow():
             assert not image.getexif()
+
+
+def test_what_an_error_says_can_be_printed() -> None:
+    assert one_line(ValueError("a\x1b[1m\nb\x00\u00e9")) == "a\\x1b[1m b\\x00\u00e9"
+
+
+def test_what_pillow_logs_is_printed_where_that_was_asked_for(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    log = logging.getLogger("PIL.Odd")
+    root = logging.getLogger()
+    handlers, root.handlers = root.handlers, []  # pytest's own
+    try:
+        with quiet_pillow():
+            log.error("silent")
+        log.error("as ever")
+    finally:
+        root.handlers = handlers
+    assert capsys.readouterr().err == "as ever\n"
+    with quiet_pillow():
+        log.error("asked for")
+    assert [record.message for record in caplog.records] == ["asked for"]
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "TIFF", "BMP"])

@@ -61,3 +61,11 @@ def test_the_preview_of_a_raw_photograph_is_not_taken_for_it() -> None:
                 refuse_unsupported(image)
         else:
             refuse_unsupported(image)
+
+
+def test_a_mode_that_the_file_invents_is_shown_as_such() -> None:
+    file = BytesIO()
+    Image.new("L", (8, 8)).save(file, "IM")
+    data = file.getvalue().replace(b"Greyscale image", b"Gr\x1b[1mcale image")
+    with pytest.raises(InputError, match=r"^picture is damaged: there is no mode 'Gr\\x1b\[1mcale image'$"):
+        refuse_unsupported(Image.open(BytesIO(data)))

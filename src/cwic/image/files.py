@@ -45,6 +45,7 @@ def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
         with errors_as_ours("picture is damaged"):
             image.load()
     except InputError:
+        image.close()
         repaired = _repaired(source, loaded=True)
         if repaired is None:
             raise
@@ -63,7 +64,11 @@ def open_unread(source: bytes | str | os.PathLike[str]) -> Image.Image:
         if repaired is None:
             raise
         image = repaired
-    refuse_unsupported(image)
+    try:
+        refuse_unsupported(image)
+    except InputError:
+        image.close()
+        raise
     return image
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -29,6 +30,8 @@ _KNOWN = (
 """Beginnings of segments of a JPEG file that are kept, named by what they hold, or of no use without the file."""
 _PSD_RESOURCES = {1058: "exif", 1060: "xmp"}
 _PSD_IPTC = 1028
+_BY_A_PROGRAM = re.compile(r"Created (by OpenJPEG|with (The )?GIMP)|Kakadu-|CREATOR: gd-jpeg|Lavc\d")
+"""Comments that programs write into every file of theirs: they say nothing of the picture."""
 _WHITE, _PRIMARIES = 318, 319
 """Tags of TIFF."""
 
@@ -180,7 +183,8 @@ def _others(image: Any) -> list[str]:
         lost.append(_list("segments", segments))
     if comment := image.info.get("comment"):
         text = comment if isinstance(comment, str) else (_bytes(comment) or b"").decode("utf-8", "replace")
-        lost.append(_list("a comment", [text.strip()]))
+        if not _BY_A_PROGRAM.match(text):
+            lost.append(_list("a comment", [text.strip()]))
     if image.info.get("photoshop"):
         lost.append("Photoshop's resources, IPTC among them")
     if image.format == "MPO" and getattr(image, "n_frames", 1) > 1:

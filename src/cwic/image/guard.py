@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,12 +59,21 @@ def _is_closed(image: Any) -> bool:
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Without Pillow's own warnings, of EXIF that is odd or of files that are large: cwic says what matters."""
+    """Without Pillow's own warnings, of EXIF that is odd or of files that are large: cwic says what matters.
+
+    What Pillow logs is not printed either, unless the program has asked for logs.
+    """
+    log, nowhere = logging.getLogger("PIL"), logging.NullHandler()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\b")
-        yield
+        log.addHandler(nowhere)
+        try:
+            yield
+        finally:
+            log.removeHandler(nowhere)
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, in one line; its name where it says nothing."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """What an error says, in one line that can be printed, be it bytes of a file; its name where it says nothing."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

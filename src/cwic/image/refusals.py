@@ -19,6 +19,7 @@ _ADVICE = {
     "La": 'has premultiplied alpha: use image.convert("LA") first',
     "RGBa": 'has premultiplied alpha: use image.convert("RGBA") first',
 }
+_OTHER_MODES = ("HSV", "RGBX", "YCbCr")
 
 
 def refuse_unsupported(image: Image.Image) -> None:
@@ -38,5 +39,7 @@ def refuse_unsupported(image: Image.Image) -> None:
     if deep and image.mode != "F":
         raise InputError(f"picture {_ADVICE['I']}")
     if image.mode not in ("RGB", "RGBA", "L", "LA", "P", "PA", "1"):
+        if image.mode not in _OTHER_MODES and image.mode not in _ADVICE:  # as the file has it
+            raise InputError(f"picture is damaged: there is no mode {image.mode[:20]!r}")
         advice = _ADVICE.get(image.mode, f'has mode {image.mode}: use image.convert("RGB") first')
         raise InputError(f"picture {advice}")
