@@ -59,9 +59,9 @@ def test_a_file_in_any_buffer_at_any_path_and_open(data: bytes, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("read", READERS)
-@pytest.mark.parametrize("source", [None, 7, [1, 2], Image.new("L", (2, 2)), io.StringIO("text"), "\x89CW\0"])
+@pytest.mark.parametrize("source", [None, 7, [1, 2], Image.new("L", (2, 2)), io.StringIO("text"), "\x89CW\0", ""])
 def test_other_things_are_refused_in_a_sentence(read: Callable[[Any], object], source: Any) -> None:
-    with pytest.raises(InputError, match=r"expected the bytes|binary mode|taken for a path"):
+    with pytest.raises(InputError, match=r"expected the bytes|binary mode|taken for a path|name is empty"):
         read(source)
 
 
@@ -110,7 +110,9 @@ def test_a_path_has_metadata(pixels: np.ndarray, tmp_path: Path) -> None:
         (None, "expected a Pillow image, a uint8 array, or a picture file.*not NoneType"),
         ([[1, 2]], "not list"),
         ("no such file.png", "cannot read the file: No such file"),
+        ("", "cannot read the file: its name is empty"),
         ("\x89PNG\r\n\x1a\n\0", "a text is taken for a path"),
+        ("\ud800", "a text is taken for a path"),
         (b"no picture", "not a picture"),
         (io.BytesIO(b"no picture"), "not a picture"),
         (io.StringIO("text"), "binary mode"),
@@ -213,3 +215,10 @@ def test_a_model_may_be_a_path(pixels: np.ndarray, data: bytes) -> None:
     weights = Path(cwic.__file__).parent / "weights" / "cwic-s.safetensors"
     assert cwic.encode(pixels, model=weights) == data
     assert cwic.decode(data, model=weights) == cwic.recover(data, model=weights).image == cwic.decode(data)
+
+
+def test_a_file_open_for_writing_is_called_that(tmp_path: Path) -> None:
+    with (tmp_path / "new").open("wb") as file:
+        for call in (cwic.encode, *READERS):
+            with pytest.raises(InputError, match=r"^the file is not open for reading: open it in binary mode"):
+                call(file)  # type: ignore[operator]

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cwic.container.source import check_path
 from cwic.errors import InputError, OutputExistsError
 from cwic.image import unreadable
 from cwic.image.guard import errors_as_ours
@@ -26,10 +27,11 @@ UNREAD = "cwic_unread"
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file. Raises InputError, with the reason, for a file that cannot be read."""
+    check_path(path)
     try:
         return Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # the latter for a name with a NUL
-        raise InputError(f"cannot read the file: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read the file: {error.strerror or error}") from error
 
 
 def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
