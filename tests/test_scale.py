@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -67,11 +66,13 @@ def test_a_small_picture_of_a_model_without_linear_maps(photograph: Image.Image,
     np.testing.assert_allclose(np.asarray(cwic.decode(data, model=model, scale=8)), whole, atol=1.1)
 
 
-@pytest.mark.parametrize("scale", [0, 2, 32, "8"])
-def test_no_such_scale(photograph: Image.Image, scale: Any) -> None:
+def test_no_such_scale(photograph: Image.Image) -> None:
     data = cwic.encode(photograph.crop((0, 0, 64, 64)))
-    with pytest.raises(ValueError, match="scale must be 1, 8 or 16"):
-        cwic.decode(data, scale=scale)
+    for scale in (0, 2, 32):
+        with pytest.raises(ValueError, match="scale must be 1, 8 or 16"):
+            cwic.decode(data, scale=scale)
+    with pytest.raises(TypeError, match="scale must be a whole number"):
+        cwic.decode(data, scale="8")  # type: ignore[arg-type]
 
 
 def test_thumbnails_are_decoded_small(photograph: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:

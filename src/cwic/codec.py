@@ -14,16 +14,16 @@ Decoding is the same list read upwards: read_index, then TileDecoder with decomp
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from numbers import Real
-from operator import index as whole
-from os import PathLike, fspath
+from os import PathLike
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cwic.arguments import check_device, check_flag, check_type, four_numbers, model_name, number, whole_number
 from cwic.config import PREVIEW_SCALES
 from cwic.container.chunks import ALPHA, Chunk, write_container
 from cwic.container.header import Header, tile_code_of
@@ -105,6 +105,7 @@ def encode(
         limits: the largest picture to accept.
 
     Raises:
+        TypeError: an argument is of another type than those above.
         ValueError: an argument is out of range, more than one of quality and targets are given, or one of them to a
             model of one rate, or `tile` beside `robust`.
         InputError: a kind of picture that cwic does not code, or a file that cannot be read; the message says what
@@ -113,20 +114,29 @@ def encode(
         ModelError: an unknown model, or none of that size and tune, or its weights are missing or malformed.
         TargetError: no quality reaches the target; the message gives the range.
     """
-    if robust and tile is not None:
-        raise ValueError("robust chooses the side of the tiles: leave one of robust and tile out")
-    if not isinstance(effort, int | np.integer) or not FASTEST <= effort <= MOST:
-        raise ValueError(f"effort must be a whole number from {FASTEST} to {MOST}, not {effort!r}")
-    image, model = _opened(image), catalog.chosen(None if model is None else fspath(model), tune)
-    picture = as_picture(upright(image) if strip else image)
+    for name, flag in (("strip", strip), ("robust", robust)):
+        check_flag(name, flag)
+    if tile is not None:
+        tile = whole_number("tile", tile, "a whole number of pixels")
+        if robust:
+            raise ValueError("robust chooses the side of the tiles: leave one of robust and tile out")
+    effort = whole_number("effort", effort)
+    if not FASTEST <= effort <= MOST:
+        raise ValueError(f"effort must be from {FASTEST} to {MOST}, not {effort}")
+    _check_metadata(metadata)
+    model = catalog.chosen(None if model is None else model_name(model), tune)
+    jobs = _checked_jobs(jobs, device, limits)
+    with _opened(image) as source:
+        picture = as_picture(upright(source) if strip else source)
+        kept = Metadata() if strip else metadata or metadata_of(source)
     values = (target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2)
     target = Target.of(picture.width * picture.height, quality, dict(zip(TARGETS, values, strict=True)))
     level = level_of(model, quality, target)
     choose = robust_tile_code if robust else default_tile_code
-    tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(whole(tile))
+    tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(tile)
     header = Header(catalog.id_of(model), picture.width, picture.height, picture.full_mode, level, tile_code)
     header.check(limits)
-    chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
+    chunks = _side_chunks(picture, kept, limits)
     network = catalog.open_model(model, device)
     tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 
@@ -164,18 +174,21 @@ def decode(
         limits: the largest picture to accept.
 
     Raises:
+        TypeError: an argument is of another type than those above.
         ValueError: `jobs` is not positive, or there is no such `scale`.
         InputError: `crop` is not inside the picture, or `data` is something else or cannot be read.
         FormatError: not a cwic file, a damaged one, or one that needs a newer version.
         LimitError: the file asks for more than `limits`; raised before memory is taken.
         ModelError: the model that the file was written with is not here, or is not `model`.
     """
-    if scale not in (1, *PREVIEW_SCALES):
-        raise ValueError(f"scale must be 1, {' or '.join(map(str, PREVIEW_SCALES))}, not {scale!r}")
+    wanted, jobs = None if model is None else model_name(model), _checked_jobs(jobs, device, limits)
+    part = None if crop is None else four_numbers(crop)
+    if whole_number("scale", scale) not in (1, *PREVIEW_SCALES):
+        raise ValueError(f"scale must be 1, {' or '.join(map(str, PREVIEW_SCALES))}, not {scale}")
     index = read_index(data_of(data), limits)
-    area = crop_box(index.header.width, index.header.height, crop)
+    area = crop_box(index.header.width, index.header.height, part)
     index.verify(Tiles.of(index.header).meeting(area))
-    network = catalog.open_model(model_of(index.header, None if model is None else fspath(model)), device)
+    network = catalog.open_model(model_of(index.header, wanted), device)
     picture = TileDecoder(network, index.header, index.tile).decode(area, jobs, scale)
     side = {chunk.type: chunk.payload for chunk in index.chunks(tiles=False)}
     if ALPHA in side:
@@ -215,10 +228,11 @@ def recover(
         FormatError: nothing of the file is intact, or it needs a newer version.
         InputError, LimitError, ModelError: as `decode`.
     """
+    wanted, jobs = None if model is None else model_name(model), _checked_jobs(jobs, device, limits)
     found = salvage(data_of(data), limits)
     header, lost = found.header, list(found.lost)
     area = crop_box(header.width, header.height, None)
-    network = catalog.open_model(model_of(header, None if model is None else fspath(model)), device)
+    network = catalog.open_model(model_of(header, wanted), device)
     decoder = TileDecoder(network, header, placed_tiles(network, found), tolerant=True)
     picture = decoder.decode(area, jobs)
     side = {chunk.type: chunk.payload for chunk in found.chunks}
@@ -234,9 +248,7 @@ def level_of(model: str, quality: float | None = None, target: Target | None = N
         if quality is not None or target is not None:
             raise ValueError(f"{model} has one rate: leave quality and target out")
         return 0
-    if not isinstance(quality, Real | None):
-        raise TypeError(f"quality must be a number between 0 and 100, not {quality!r}")
-    quality = DEFAULT_QUALITY if quality is None else float(quality)  # of numpy's small integers, tenths have no room
+    quality = DEFAULT_QUALITY if quality is None else number("quality", quality, "a number between 0 and 100")
     if not 0 <= quality <= 100:
         raise ValueError(f"quality must be between 0 and 100, not {quality}")
     return round(quality * 10)
@@ -245,7 +257,7 @@ def level_of(model: str, quality: float | None = None, target: Target | None = N
 def model_of(header: Header, given: str | None) -> str:
     """The model that decodes a file, as `catalog.open_model` takes it. Raises `ModelError` if it is not here."""
     wanted = header.model_id
-    name = given or catalog.name_of(wanted)
+    name = catalog.name_of(wanted) if given is None else given
     if name is None:
         raise ModelError(
             f"the file was written with model {wanted.hex()}, which is not here: name its weight file, or update cwic"
@@ -257,12 +269,26 @@ def model_of(header: Header, given: str | None) -> str:
     return name
 
 
-def _opened(image: Any) -> Any:
-    """A picture file as a Pillow image; what is a picture already stays as it is."""
+def _checked_jobs(jobs: Any, device: Any, limits: Any) -> int:
+    """The number of jobs. Raises `TypeError` where it, the device or the limits are of another type."""
+    check_device(device)
+    check_type("limits", limits, Limits, "a cwic.Limits")
+    return whole_number("jobs", jobs)
+
+
+def _check_metadata(metadata: Any) -> None:
+    if metadata is not None:
+        check_type("metadata", metadata, Metadata, "a cwic.Metadata")
+        for name, value in metadata._asdict().items():
+            check_type(f"{name} of metadata", value, bytes, "bytes")
+
+
+def _opened(image: Any) -> AbstractContextManager[Any]:
+    """A picture file as a Pillow image, closed in the end; what is a picture already stays as it is."""
     if isinstance(image, Image.Image) or is_array(image):
-        return image
+        return nullcontext(image)
     if isinstance(image, memoryview) and image.ndim > 1:
-        return np.asarray(image)
+        return nullcontext(np.asarray(image))
     if isinstance(image, str | PathLike):
         check_path(image)
         return open_image(image)

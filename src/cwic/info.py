@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from cwic.arguments import check_type
 from cwic.container import CHUNK_NAMES, DEFAULT_LIMITS, Limits, read_container
 from cwic.container.source import Source, data_of
 
@@ -64,12 +65,14 @@ def read_info(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Info:
         limits: the largest picture to accept.
 
     Raises:
+        TypeError: `limits` is of another type.
         InputError: anything else, or what cannot be read.
         FormatError: not a cwic file, damaged, or for a newer cwic.
         LimitError: the file asks for more than `limits`.
     """
     from cwic.models.catalog import name_of
 
+    check_type("limits", limits, Limits, "a cwic.Limits")
     data = data_of(source)
     header, chunks = read_container(data, limits)
     return Info(

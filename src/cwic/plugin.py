@@ -8,7 +8,8 @@
 
 Opening reads header and metadata only, so that Pillow's own limit on pixels is checked before any work is done;
 pixels come with `load`, and the networks with them; `verify` checks all checksums, without a network. As everywhere
-in Pillow, a file that cannot be read or written is an OSError, and a wrong option a ValueError.
+in Pillow, a file that cannot be read or written is an OSError, and a wrong option a ValueError or, where its type
+is wrong, a TypeError.
 
 `save` takes `quality` or one of `target_bytes`, `target_bpp`, `target_psnr`, `target_ms_ssim` and `target_ssimulacra2`;
 `effort`; `model` and `tune`; `tile` or `robust`; `jobs`;
@@ -22,24 +23,24 @@ the encoder begins: only the `cwic` command replaces a file in one step.
 from __future__ import annotations
 
 from dataclasses import replace
-from numbers import Integral, Real
 from typing import IO
 
 from PIL import Image, ImageFile
 
 import cwic
+from cwic.arguments import check_flag
 from cwic.config import PREVIEW_SCALES
 from cwic.container.header import MAGIC
 from cwic.container.index import read_container
 from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from cwic.container.start import read_start
-from cwic.errors import CwicError, LimitError, TargetError
+from cwic.errors import CwicError, TargetError
 from cwic.image.metadata import Metadata, make_metadata, metadata_of
 from cwic.image.refusals import refuse_unsupported
 
 FORMAT = "CWIC"
-_NUMBERS = ("quality", "target_bytes", "target_bpp", "target_psnr", "target_ms_ssim", "target_ssimulacra2")
-_OPTIONS = (*_NUMBERS, "effort", "model", "tune", "tile", "robust", "jobs", "strip")
+_TARGETS = ("target_bytes", "target_bpp", "target_psnr", "target_ms_ssim", "target_ssimulacra2")
+_OPTIONS = ("quality", *_TARGETS, "effort", "model", "tune", "tile", "robust", "jobs", "strip")
 _METADATA = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}
 
 
@@ -138,29 +139,11 @@ def _limits() -> Limits:
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     options = {name: image.encoderinfo[name] for name in _OPTIONS if image.encoderinfo.get(name) is not None}
-    for name in _NUMBERS:
-        value = options.get(name, 1)
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise ValueError(f"{name} must be a number, not {value!r}")
-    if not 0 <= options.get("quality", 0) <= 100:
-        raise ValueError(f"quality must be from 0 to 100, not {options['quality']!r}")
-    for name, type in (
-        ("model", str),
-        ("tune", str),
-        ("tile", int),
-        ("effort", int),
-        ("robust", bool),
-        ("jobs", int),
-        ("strip", bool),
-    ):
-        if name in options and not isinstance(options[name], Integral if type is int else type):
-            raise ValueError(f"{name} must be of type {type.__name__}, not {options[name]!r}")
+    check_flag("strip", options.get("strip", False))
     try:
         refuse_unsupported(image)
         metadata = None if options.get("strip") else _metadata(image)
         file.write(cwic.encode(image, metadata=metadata, limits=_limits(), **options))
-    except LimitError as error:
-        raise OSError(f"{error}; strip=True leaves metadata out") from error
     except TargetError as error:
         raise ValueError(str(error)) from error
     except CwicError as error:

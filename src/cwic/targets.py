@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cwic.arguments import number
 from cwic.errors import InputError, TargetError
 from cwic.image.fidelity import psnr
 from cwic.image.ms_ssim import ms_ssim
@@ -74,9 +75,9 @@ class Target(NamedTuple):
     def of(cls, pixels: int, quality: float | None, wishes: Mapping[str, float | None]) -> Target | None:
         """What was asked for by the names in `TARGETS`, None for a quality.
 
-        Raises `ValueError` for two wishes, or one that is out of range.
+        Raises `ValueError` for two wishes, or one that is out of range, and `TypeError` for one that is no number.
         """
-        asked = {name: value for name, value in wishes.items() if value is not None}
+        asked = {name: number(name, value) for name, value in wishes.items() if value is not None}
         if len(asked) + (quality is not None) > 1:
             raise ValueError(f"one of quality, {', '.join(TARGETS)} can be given, not several")
         for name, value in asked.items():

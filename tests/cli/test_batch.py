@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import os
 import struct
+import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 
+import cwic
 from cwic.cli import batch
 from cwic.errors import FormatError, InputError, OutputExistsError
 
@@ -96,10 +99,14 @@ def test_names_are_said_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "cwic: caf\\xe9\\n.png: bad\n"
 
 
-def test_json_has_neither_nan_nor_infinity(capsys: pytest.CaptureFixture[str]) -> None:
-    record = {"a": float("nan"), "b": [1.5, float("inf")], "c": {"d": (float("-inf"), None)}}
-    batch.report("", record, as_json=True)
-    assert json.loads(capsys.readouterr().out) == {"a": None, "b": [1.5, None], "c": {"d": [None, None]}}
+def test_json_is_valid_whatever_a_file_is_called(tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9 \n.cwic")
+    Path(name).write_bytes(cwic.encode(np.zeros((8, 8), np.uint8)))
+    command = [sys.executable, "-m", "cwic", "info", "--json", name]
+    for variables in ({}, {"LC_ALL": "C", "PYTHONUTF8": "0"}):
+        done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, **variables})
+        found = json.loads(done.stdout.decode("utf-8", "strict"))
+        assert found["file"].encode() == os.fsencode(tmp_path) + b"/caf\\xe9 \n.cwic"
 
 
 def test_a_closed_stdin_is_an_error_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:

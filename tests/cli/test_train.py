@@ -82,7 +82,7 @@ def test_outputs_that_cannot_be_written_are_found_before_training(
     assert code("--export", "n.safetensors", "--state", "./n.safetensors") == 1
     assert code("--state", "state.ckpt") == 2
     assert never_trained == []
-    monkeypatch.setattr("cwic.training.export.export_checkpoint", lambda *_: "0badc0de")
+    monkeypatch.setattr("cwic.training.export.export_checkpoint", lambda *_, **__: "0badc0de")
     assert code("--export", "old.safetensors", "-f") == 0
     assert code("--export", "run/new.safetensors") == 0
     assert never_trained == ["cwic-s", "cwic-s"]
@@ -124,8 +124,12 @@ def test_training_writes_a_checkpoint_and_names_it(
         seen.update(options, recipe=recipe, data=data, budget=budget)
         return Outcome(run / "final.ckpt", True)
 
+    def fake_export(*_: object, list_skipped: bool) -> str:
+        seen["listed again"] = list_skipped
+        return "0badc0de"
+
     monkeypatch.setattr(cwic.training.loop, "train", fake_train)
-    monkeypatch.setattr(cwic.training.export, "export_checkpoint", lambda *_: "0badc0de")
+    monkeypatch.setattr(cwic.training.export, "export_checkpoint", fake_export)
     recipe = tmp_path / "r.toml"
     recipe.write_text("batch = 3\n")
     arguments = (
@@ -147,6 +151,7 @@ def test_training_writes_a_checkpoint_and_names_it(
     assert (seen["recipe"].tune, seen["recipe"].name) == ("ms-ssim", "cwic-s-ms-ssim")
     assert seen["recipe"].batch == 3
     assert (seen["data"], seen["budget"], seen["devices"]) == (tmp_path, 120, 2)
+    assert not seen["listed again"]  # training names the validation pictures that it skips
     assert all(word in answer.out.decode() for word in ("final.ckpt", "w.safetensors", "0badc0de"))
 
 

@@ -110,7 +110,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     written.close()
     with pytest.raises(InputError, match=r"cannot read the open file: .*closed"):
         data_of(written)
-    with (tmp_path / "new").open("wb") as file, pytest.raises(InputError, match="cannot read the open file"):
+    with (tmp_path / "new").open("wb") as file, pytest.raises(InputError, match="not open for reading"):
         data_of(file)
     with pytest.raises(InputError, match="cannot read the file"):
         data_of(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, features
 
-from cwic.image.boxes import metadata_in_boxes
+from cwic.image.boxes import read_boxes
 from cwic.image.gather import gather
 
 pytestmark = pytest.mark.skipif(not features.check("jpg_2000"), reason="Pillow without JPEG 2000")
@@ -39,10 +39,18 @@ def test_metadata_are_found_before_and_after_loading(tmp_path: Path) -> None:
     path.write_bytes(with_boxes(icc=SRGB, more=more))
     found = {"icc": SRGB, "exif": b"II*\0", "xmp": b"<x/>"}
     with Image.open(path) as image:
-        assert metadata_in_boxes(image) == found
+        assert read_boxes(image)[0] == found
         image.load()
-        assert metadata_in_boxes(image) == found
-        assert gather(image) == (found, [])
+        assert read_boxes(image)[0] == found
+        assert gather(image) == (found, ["a box (uuid)"])
+
+
+def test_what_else_is_in_boxes_is_named() -> None:
+    image = Image.open(BytesIO(with_boxes(more=box(b"xml ", b"<x/>") + box(b"free", b"x"))))
+    assert read_boxes(image) == ({}, ["a box (xml)"])
+    romm = with_boxes().replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x15")
+    assert read_boxes(Image.open(BytesIO(romm))) == ({}, ["its colours (space 21 of JPEG 2000)"])
+    assert read_boxes(Image.open(BytesIO(with_boxes()))) == ({}, [])
 
 
 @pytest.mark.parametrize("more", [b"", b"\0\0\0\1uuid", b"\0\0\0\x09uuid", b"\xff\xff\xff\xffuuid", box(b"uuid", b"")])
@@ -51,11 +59,11 @@ def test_others_have_none(more: bytes) -> None:
         image = Image.open(BytesIO(with_boxes(more=more)))
     except (OSError, SyntaxError):
         return
-    assert metadata_in_boxes(image) == {}
+    assert read_boxes(image)[0] == {}
 
 
 def test_formats_without_boxes_have_none() -> None:
-    assert metadata_in_boxes(Image.new("L", (1, 1))) == {}
+    assert read_boxes(Image.new("L", (1, 1)))[0] == {}
     file = BytesIO()
     Image.new("L", (1, 1)).save(file, "PNG")
-    assert metadata_in_boxes(Image.open(file)) == {}
+    assert read_boxes(Image.open(file))[0] == {}

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import subprocess
 import sys
+import warnings
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +15,7 @@ from time import sleep
 import pytest
 from PIL import Image
 
+import cwic
 from cwic.errors import InputError, LimitError, OutputExistsError
 from cwic.image.files import UNREAD, check_output, open_image, open_unread, read_bytes, write_atomically
 
@@ -181,3 +184,19 @@ def test_a_name_that_cannot_be_is_an_input_error() -> None:
     for reads in (read_bytes, open_image):
         with pytest.raises(InputError):
             reads("a\0.png")
+
+
+def test_files_are_closed(tmp_path: Path) -> None:
+    fine, deep, cut = (tmp_path / name for name in ("fine.gif", "deep.png", "cut.png"))
+    Image.new("L", (9, 9)).save(fine)
+    Image.new("I;16", (9, 9)).save(deep)
+    Image.effect_noise((99, 99), 50).save(cut)
+    cut.write_bytes(cut.read_bytes()[:2000])
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        cwic.encode(fine)
+        for path in (deep, cut):
+            with pytest.raises(InputError):
+                cwic.encode(path)
+        gc.collect()
+    assert [str(warning.message) for warning in said] == []

@@ -71,7 +71,8 @@ def test_nothing_is_said_of_what_is_kept(info: dict[str, Any]) -> None:
         ({"icc_profile": None}, "the ICC profile (it is damaged)"),
         ({"xmp": 3}, "XMP (it is damaged)"),
         ({"icc_profile": CMYK}, "the ICC profile (it is one for CMYK, not for RGB)"),
-        ({"comment": b"x"}, "a comment"),
+        ({"comment": b"x"}, "a comment (x)"),
+        ({"comment": 3}, "a comment ()"),
         ({"photoshop": {1: b""}}, "Photoshop's resources, IPTC among them"),
         ({"gamma": 0.0}, "gAMA and cHRM"),
         ({"chromaticity": (0.1,)}, "gAMA and cHRM"),
@@ -122,6 +123,37 @@ def test_colours_as_usual_need_none() -> None:
     ):
         assert gather(png_with(*chunks)) == ({"icc": b"", "exif": b"", "xmp": b""}, [])
     assert gather(png_with((b"gAMA", struct.pack(">I", 100_000)), icc_profile=SRGB))[0]["icc"] == SRGB
+
+
+def test_cicp_goes_before_a_profile_where_it_can_be_told() -> None:
+    for points, made in (((12, 13), True), ((1, 13), False)):
+        found, lost = gather(png_with((b"cICP", bytes([*points, 0, 1])), icc_profile=SRGB))
+        assert (bool(found["icc"]), found["icc"] == SRGB) == (made, False)
+        assert lost == ["the ICC profile (cICP goes before it)"]
+    found, lost = gather(png_with((b"cICP", bytes([9, 16, 0, 1])), icc_profile=SRGB))
+    assert found["icc"] == SRGB
+    assert lost == ["its colours (primaries 9, transfer 16 of H.273)"]
+
+
+def test_colours_that_a_tiff_tells_become_a_profile() -> None:
+    points = [value / 100_000 for value in struct.unpack(">8I", ADOBE)]
+    usual = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+    for told, made in ((points, True), (usual, False)):
+        found, lost = gather(reopened("TIFF", tiffinfo={318: tuple(told[:2]), 319: tuple(told[2:])}))
+        assert (bool(found["icc"]), lost) == (made, [])
+    assert gather(reopened("TIFF", tiffinfo={318: (0.0, 0.0), 319: (0.0,) * 6}))[1] == ["its calibrated colours"]
+
+
+def test_metadata_in_the_resources_of_photoshop() -> None:
+    def resource(number: int, data: bytes) -> bytes:
+        return b"8BIM" + struct.pack(">HHI", number, 0, len(data)) + data + bytes(len(data) % 2)
+
+    resources = resource(1039, SRGB) + resource(1058, BARE) + resource(1060, b"<x/>") + resource(1028, b"iptc")
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, 4, 4, 8, 3) + bytes(4)
+    psd = head + struct.pack(">I", len(resources)) + resources + bytes(4) + bytes(2) + bytes(48)
+    image = Image.open(BytesIO(psd))
+    image.load()
+    assert gather(image) == ({"icc": SRGB, "exif": BARE, "xmp": b"<x/>"}, ["IPTC"])
 
 
 def test_colours_that_no_profile_tells_are_named() -> None:
@@ -191,7 +223,13 @@ def test_parts_of_a_file_that_have_no_place_are_named() -> None:
     gif = file.getvalue()
     place = gif.index(b"!\xfe")
     image = Image.open(BytesIO(gif[:place] + b"!\xff\x0bXMP DataXMP\x04<x/>\0" + gif[place:]))
-    assert gather(image)[1] == ["an extension (XMP DataXMP)", "a comment"]
+    assert gather(image)[1] == ["extensions (XMP DataXMP)", "a comment (x)"]
+
+
+def test_names_of_programs_are_no_comments() -> None:
+    for comment in (b"Created by OpenJPEG version 2.5.3", b"Created with GIMP", b"CREATOR: gd-jpeg v1.0 (using IJG)"):
+        assert gather(carrying(comment=comment))[1] == []
+    assert gather(reopened("JPEG2000"))[1] == []
 
 
 def test_further_pictures_are_named() -> None:

@@ -190,3 +190,29 @@ def test_tensors_have_their_channels_first() -> None:
     ):
         with pytest.raises(InputError, match=message):
             as_picture(wrong)
+
+
+@pytest.mark.parametrize(
+    ("mode", "value", "kind"),
+    [("RGB", b"\1", "bytes"), ("L", (1, 2, 3), "tuple"), ("P", None, "NoneType"), ("1", "x", "str")],
+)
+def test_transparency_of_another_kind_of_picture_is_named(mode: str, value: object, kind: str) -> None:
+    image = Image.new(mode, (4, 4))
+    image.info["transparency"] = value
+    with pytest.raises(
+        InputError, match=rf"transparency.* is of type {kind}, which does not fit mode {mode}: delete it"
+    ):
+        as_picture(image)
+
+
+def test_transparency_as_bytes_of_a_palette_and_as_a_colour_is_alpha() -> None:
+    palette = Image.new("P", (2, 1))
+    palette.putdata([0, 1])
+    palette.info["transparency"] = b"\x07\xf0"
+    colour = Image.new("RGB", (2, 1))
+    colour.putpixel((1, 0), (1, 2, 3))
+    colour.info["transparency"] = (1, 2, 3)
+    for image, alpha in ((palette, [7, 240]), (colour, [255, 0])):
+        found = as_picture(image).alpha
+        assert found is not None
+        assert found.tolist() == [alpha]

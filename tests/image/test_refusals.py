@@ -49,3 +49,23 @@ def test_a_file_that_cannot_be_counted_is_refused() -> None:
 
     with pytest.raises(InputError, match="damaged: odd"):
         refuse_unsupported(Odd())  # type: ignore[arg-type]
+
+
+def test_the_preview_of_a_raw_photograph_is_not_taken_for_it() -> None:
+    for kind, refused in ((1, True), (0, False)):
+        file = BytesIO()
+        Image.new("RGB", (8, 8)).save(file, "TIFF", tiffinfo={254: kind, 330: 8})
+        image = Image.open(file)
+        if refused:
+            with pytest.raises(InputError, match="is the preview of a raw photograph: develop that first"):
+                refuse_unsupported(image)
+        else:
+            refuse_unsupported(image)
+
+
+def test_a_mode_that_the_file_invents_is_shown_as_such() -> None:
+    file = BytesIO()
+    Image.new("L", (8, 8)).save(file, "IM")
+    data = file.getvalue().replace(b"Greyscale image", b"Gr\x1b[1mcale image")
+    with pytest.raises(InputError, match=r"^picture is damaged: there is no mode 'Gr\\x1b\[1mcale image'$"):
+        refuse_unsupported(Image.open(BytesIO(data)))

@@ -28,7 +28,7 @@ def checkpoint(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_averaged_weights_become_a_fitted_weight_file(
-    checkpoint: Path, recipe: Recipe, folder: Path, tmp_path: Path
+    checkpoint: Path, recipe: Recipe, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "tiny.safetensors"
     name = export.export_checkpoint(checkpoint, output, recipe, folder)
@@ -46,7 +46,11 @@ def test_the_averaged_weights_become_a_fitted_weight_file(
         export.export_checkpoint(checkpoint, tmp_path / "other.safetensors", recipe, folder, tmp_path / "missing")
     assert not (tmp_path / "other.safetensors").exists()
     (folder / "inner" / "broken.png").write_bytes(b"")  # is left out
-    assert export.export_checkpoint(checkpoint, output, recipe, folder, folder / "inner") == name
+    for listed in (True, False):
+        capsys.readouterr()
+        held_out = folder / "inner"
+        assert export.export_checkpoint(checkpoint, output, recipe, folder, held_out, list_skipped=listed) == name
+        assert capsys.readouterr().err.count("broken.png") == listed
     card = output.with_suffix(".md").read_text()
     assert f"`{name}`" in card
     assert "| q60 |" in card

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
 import traceback
@@ -21,6 +19,7 @@ from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from cwic.errors import CwicError, InputError
 from cwic.image.files import read_bytes, write_atomically
 from cwic.image.losses import losses_to
+from cwic.records import to_json
 
 PASSED_ON = (
     KeyboardInterrupt,
@@ -138,7 +137,7 @@ def write(target: str, data: bytes | memoryview, *, force: bool) -> None:
 
 def report(line: str, record: dict[str, Any], *, as_json: bool, target: str = "") -> None:
     """One result, to stdout; to stderr where stdout carries the file itself."""
-    text = json.dumps(_finite(record), allow_nan=False) if as_json else line
+    text = to_json(record) if as_json else line
     if target == PIPE:
         say(text)
     else:
@@ -152,15 +151,6 @@ def say(text: str) -> None:
 
 def _called(name: str) -> str:
     return "stdin" if name == PIPE else shown(name)
-
-
-def _finite(value: Any) -> Any:
-    """The same without NaN and infinities, which JSON does not have: null."""
-    if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _reason(error: BaseException) -> str:

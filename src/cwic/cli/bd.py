@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cwic.cli import batch
+from cwic.records import to_json
 
 if TYPE_CHECKING:
     from cwic.evaluation.bd import Bd
@@ -56,7 +56,7 @@ def bd(
     if as_json:
         for test, figures in found:
             record: dict[str, Any] = {"reference": reference, "test": test, "metric": metric, **figures._asdict()}
-            typer.echo(json.dumps(record))
+            typer.echo(to_json(record))
     elif found:
         head = ["BD-rate %", f"over, {unit}", f"BD-{title} {unit}", "over, bpp", f"test (reference: {reference})"]
         table = markdown if as_markdown else aligned

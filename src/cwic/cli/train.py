@@ -134,7 +134,7 @@ def train(
             save_state(state, load_checkpoint(outcome.checkpoint.with_name("undecayed.ckpt"))["average"])
             record |= {"state": str(state)}
         if export is not None:
-            model_id = export_checkpoint(outcome.checkpoint, export, loaded, data, validation)
+            model_id = export_checkpoint(outcome.checkpoint, export, loaded, data, validation, list_skipped=False)
             record |= {"weights": str(export), "model_id": model_id}
         batch.report("  ".join(f"{key} {value}" for key, value in record.items()), record, as_json=False)
 

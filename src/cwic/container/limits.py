@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, fields
 
+from cwic.arguments import whole_number
 from cwic.errors import LimitError
 
 
@@ -28,6 +29,10 @@ class Limits:
     max_chunks: int = 1 << 10
     max_chunk_bytes: int = 1 << 30
     max_metadata_bytes: int = 64 << 20
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            whole_number(field.name, getattr(self, field.name))
 
     def check(self, name: str, value: int) -> None:
         """Raise LimitError if `value` is over the limit called `name`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from errno import ENAMETOOLONG
+from io import UnsupportedOperation
 from mmap import mmap
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -58,8 +59,18 @@ def _of_path(path: str | os.PathLike[str]) -> bytes:
 def check_path(path: str | os.PathLike[str]) -> None:
     """Raises `InputError` for what cannot be a path, as content in its place."""
     text = os.fspath(path)
-    if not isinstance(text, str) or "\0" in text:
+    if not text:
+        raise InputError("cannot read the file: its name is empty")
+    if not isinstance(text, str) or "\0" in text or not _is_encodable(text):
         raise InputError("cannot read the file: a text is taken for a path, and this is none; give content as bytes")
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_open_file(file: Any) -> bytes:
@@ -67,6 +78,8 @@ def _of_open_file(file: Any) -> bytes:
         data = file.read()
     except UnicodeError:
         raise InputError(_TEXT_MODE) from None
+    except UnsupportedOperation:
+        raise InputError("the file is not open for reading: open it in binary mode, as open(path, 'rb') does") from None
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the open file: {error}") from error
     if isinstance(data, str):

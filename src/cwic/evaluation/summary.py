@@ -26,6 +26,7 @@ from cwic.evaluation.cores import threads_each
 from cwic.evaluation.rows import OPTIONAL, Row
 from cwic.image.files import read_bytes
 from cwic.networks.engine import engine
+from cwic.records import to_json
 
 _PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "openvino")
 
@@ -127,7 +128,7 @@ def to_summary(codec: Codec, points: Sequence[Point], meta: dict[str, Any]) -> b
         "meta": {**meta, "quality": [point.quality for point in points]},
         "results": {key: [entry[key] for entry in results] for key in results[0]},
     }
-    return (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode()
+    return (to_json(summary, indent=2) + "\n").encode()
 
 
 def pictures_id(rows: Iterable[Row]) -> str:

@@ -12,8 +12,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cwic.container.source import check_path
 from cwic.errors import InputError, OutputExistsError
+from cwic.image import unreadable
 from cwic.image.guard import errors_as_ours
+from cwic.image.source import remember_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -24,10 +27,11 @@ UNREAD = "cwic_unread"
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The bytes of a file. Raises InputError, with the reason, for a file that cannot be read."""
+    check_path(path)
     try:
         return Path(path).read_bytes()
-    except (OSError, ValueError) as error:  # the latter for a name with a NUL
-        raise InputError(f"cannot read the file: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise InputError(f"cannot read the file: {error.strerror or error}") from error
 
 
 def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
@@ -43,6 +47,7 @@ def open_image(source: bytes | str | os.PathLike[str]) -> Image.Image:
         with errors_as_ours("picture is damaged"):
             image.load()
     except InputError:
+        image.close()
         repaired = _repaired(source, loaded=True)
         if repaired is None:
             raise
@@ -61,15 +66,31 @@ def open_unread(source: bytes | str | os.PathLike[str]) -> Image.Image:
         if repaired is None:
             raise
         image = repaired
-    refuse_unsupported(image)
+    try:
+        refuse_unsupported(image)
+    except InputError:
+        image.close()
+        raise
     return image
 
 
 def _opened(source: bytes | str | os.PathLike[str]) -> Image.Image:
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with errors_as_ours("picture is damaged"):
-        return Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+        try:
+            image = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+        except UnidentifiedImageError:
+            raise InputError(unreadable.why_unreadable(_head(source))) from None
+    remember_file(image)
+    return image
+
+
+def _head(source: bytes | str | os.PathLike[str]) -> bytes:
+    if isinstance(source, bytes):
+        return source[: unreadable.HEAD_BYTES]
+    with open(source, "rb") as file:
+        return file.read(unreadable.HEAD_BYTES)
 
 
 def _repaired(source: bytes | str | os.PathLike[str], *, loaded: bool) -> Image.Image | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from cwic.image import exif as exif_room
 from cwic.image import profile, xmp
-from cwic.image.boxes import metadata_in_boxes
+from cwic.image.bitmap import BitmapColours, colours_of_bitmap
+from cwic.image.boxes import read_boxes
 from cwic.image.files import UNREAD
+from cwic.image.gif import extensions_of
+from cwic.image.passed_over import passed_over
 from cwic.image.text import raw_profile
 from cwic.image.told import code_points
 
@@ -24,7 +28,12 @@ _KNOWN = (
     b"MPF\0",
 )
 """Beginnings of segments of a JPEG file that are kept, named by what they hold, or of no use without the file."""
-_GIF_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_PSD_RESOURCES = {1058: "exif", 1060: "xmp"}
+_PSD_IPTC = 1028
+_BY_A_PROGRAM = re.compile(r"Created (by OpenJPEG|with (The )?GIMP)|Kakadu-|CREATOR: gd-jpeg|Lavc\d")
+"""Comments that programs write into every file of theirs: they say nothing of the picture."""
+_WHITE, _PRIMARIES = 318, 319
+"""Tags of TIFF."""
 
 
 class Found(NamedTuple):
@@ -37,22 +46,29 @@ class Found(NamedTuple):
 def gather(image: Any, without: Collection[str] = ()) -> Found:
     """Of a Pillow image whose pixels are loaded; `without` looks at no icc, exif or xmp. Raises nothing of its own."""
     lost: list[str] = list(getattr(image, UNREAD, []))
-    elsewhere, texts = _texts(image)
-    elsewhere |= metadata_in_boxes(image)
+    elsewhere, others = _elsewhere(image)
     kept = {}
     for name, of in _READERS.items():
         kept[name] = b"" if name in without else of(image, elsewhere, lost)
-    lost += _others(image, texts)
-    return Found(kept, lost)
+    lost += others
+    lost += _others(image)
+    lost += passed_over(image)
+    return Found(kept, list(dict.fromkeys(lost)))
 
 
 def _icc(image: Any, elsewhere: Mapping[str, bytes], lost: list[str]) -> bytes:
-    icc = _bytes(image.info.get("icc_profile") or elsewhere.get("icc"))
     mode = "L" if image.mode in ("L", "LA", "1") else "RGB"
+    bitmap = colours_of_bitmap(image)
+    icc = _bytes(image.info.get("icc_profile") or bitmap.icc or elsewhere.get("icc"))
     if icc is None or (not icc and "icc_profile" in image.info):  # Pillow has None for one that it cannot unpack
         lost.append("the ICC profile (it is damaged)")
+    points = code_points(image)
+    if icc and points is not None and image.format == "PNG":  # where cICP goes before all else
+        told = _of_code_points(points, mode, lost)
+        if told is not None:
+            return _nothing("the ICC profile (cICP goes before it)", lost) or told
     if not icc:
-        return _told(image, mode, lost)
+        return (_told(image, bitmap, mode, lost) if points is None else _of_code_points(points, mode, lost)) or b""
     fault = profile.mismatch(icc, mode)
     if fault is None:
         return icc
@@ -61,19 +77,28 @@ def _icc(image: Any, elsewhere: Mapping[str, bytes], lost: list[str]) -> bytes:
     return icc
 
 
-def _told(image: Any, mode: str, lost: list[str]) -> bytes:
-    """A profile of colours that are told in another way; empty for those that need none."""
-    info = image.info
-    name = "gAMA and cHRM"
+def _of_code_points(points: tuple[int, int], mode: str, lost: list[str]) -> bytes | None:
+    """A profile of colours that are told by numbers; empty for those that need none, None for those that have none."""
     try:
-        points = code_points(image)
-        if points is not None:
-            name = f"its colours (primaries {points[0]}, transfer {points[1]} of H.273)"
-            colour = profile.of_code_points(*points)
-        elif "srgb" in info:
-            return b""
-        else:
-            colour = profile.of_gamma(info.get("gamma"), info.get("chromaticity"))
+        colour = profile.of_code_points(*points)
+        return b"" if colour is None else profile.make_profile(colour, mode)
+    except ValueError:
+        lost.append(f"its colours (primaries {points[0]}, transfer {points[1]} of H.273)")
+        return None
+
+
+def _told(image: Any, bitmap: BitmapColours, mode: str, lost: list[str]) -> bytes:
+    """A profile of colours that are told as gamma and primaries; empty for those that need none."""
+    info = image.info
+    name, gamma, primaries = "its calibrated colours", bitmap.gamma, bitmap.primaries
+    try:
+        if bitmap.lost:
+            return _nothing(bitmap.lost, lost)
+        if image.format == "TIFF" and {_WHITE, _PRIMARIES} <= image.tag_v2.keys():
+            primaries = tuple(float(part) for tag in (_WHITE, _PRIMARIES) for part in image.tag_v2[tag])
+        elif image.format not in ("BMP", "DIB", "TIFF") and "srgb" not in info:
+            name, gamma, primaries = "gAMA and cHRM", info.get("gamma"), info.get("chromaticity")
+        colour = profile.of_gamma(gamma, primaries)
         return b"" if colour is None else profile.make_profile(colour, mode)
     except (ArithmeticError, LookupError, TypeError, ValueError):
         return _nothing(name, lost)
@@ -122,35 +147,44 @@ _READERS: dict[str, Callable[[Any, Mapping[str, bytes], list[str]], bytes]] = {
 }
 
 
-def _texts(image: Any) -> tuple[dict[str, bytes], list[str]]:
-    """Metadata in texts of a PNG file, and the names of its other texts."""
-    found: dict[str, bytes] = {}
-    others = []
+def _elsewhere(image: Any) -> tuple[dict[str, bytes], list[str]]:
+    """Metadata where Pillow does not look for them, and the names of what else is there."""
+    found, others = read_boxes(image)
+    xmp_of_gif, extensions = extensions_of(image)
+    if xmp_of_gif:
+        found["xmp"] = xmp_of_gif
+    if extensions:
+        others.append(_list("extensions", extensions))
+    for number, _, data in getattr(image, "resources", []) if image.format == "PSD" else []:
+        if number in _PSD_RESOURCES:
+            found[_PSD_RESOURCES[number]] = data
+        elif number == _PSD_IPTC:
+            others.append("IPTC")
+    texts = []
     for name, text in (getattr(image, "text", None) or {}).items():
         held = raw_profile(name, text) if isinstance(text, str) else None
         if held is not None:
             found.setdefault(*held)
         elif name != "XML:com.adobe.xmp":
-            others.append(name)
+            texts.append(name)
+    if texts:
+        others.append(_list("texts", texts))
     return found, others
 
 
-def _others(image: Any, texts: list[str]) -> list[str]:
-    """What no file of cwic has a place for."""
+def _others(image: Any) -> list[str]:
+    """What Pillow read and no file of cwic has a place for."""
     lost = []
-    if texts:
-        lost.append(_list("texts", texts))
     chunks = [chunk[0] for chunk in getattr(image, "private_chunks", []) if chunk[0][:2] != b"fd"]
     if chunks:
         lost.append(_list("chunks", [chunk.decode("latin-1") for chunk in chunks]))
     segments = [name for name, data in getattr(image, "applist", []) if name != "COM" and not data.startswith(_KNOWN)]
     if segments:
         lost.append(_list("segments", segments))
-    extension = image.info.get("extension")
-    if image.format == "GIF" and isinstance(extension, tuple) and extension[0] not in _GIF_LOOPS:
-        lost.append(_list("an extension", [bytes(extension[0]).decode("latin-1")]))
-    if image.info.get("comment"):
-        lost.append("a comment")
+    if comment := image.info.get("comment"):
+        text = comment if isinstance(comment, str) else (_bytes(comment) or b"").decode("utf-8", "replace")
+        if not _BY_A_PROGRAM.match(text):
+            lost.append(_list("a comment", [text.strip()]))
     if image.info.get("photoshop"):
         lost.append("Photoshop's resources, IPTC among them")
     if image.format == "MPO" and getattr(image, "n_frames", 1) > 1:
@@ -158,7 +192,7 @@ def _others(image: Any, texts: list[str]) -> list[str]:
     return lost
 
 
-def _list(what: str, names: list[str]) -> str:
+def _list(what: str, names: Iterable[str]) -> str:
     """Names from a file, in brackets, each once and not too many."""
     names = list(dict.fromkeys(names))
     shown = ", ".join(names[:5])[:100] + (" ..." if len(names) > 5 else "")

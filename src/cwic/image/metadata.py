@@ -11,6 +11,7 @@ from cwic.image.exif import EXIF_PREFIX, cleaned, orientation_of
 from cwic.image.guard import errors_as_ours
 from cwic.image.losses import warn_of
 from cwic.image.refusals import refuse_unsupported
+from cwic.image.source import remember_file
 
 
 class Metadata(NamedTuple):
@@ -63,9 +64,9 @@ class Metadata(NamedTuple):
 def metadata_of(image: Any, without: Collection[str] = ()) -> Metadata:
     """What a Pillow image says besides its pixels; nothing for an array.
 
-    Resolution becomes EXIF where there is no other, and colours that a PNG or AVIF file tells without an ICC profile
-    become one. All that is left out, be it damaged or without a place in cwic's files, is named in a `LossWarning`:
-    metadata never cost a picture.
+    Resolution becomes EXIF where there is no other, and colours that a PNG, AVIF, BMP or TIFF file tells without an ICC
+    profile become one. All that is left out, be it damaged or without a place in cwic's files, is named in a
+    `LossWarning`: metadata never cost a picture.
 
     Args:
         image: Pillow's image, or an array.
@@ -77,7 +78,7 @@ def metadata_of(image: Any, without: Collection[str] = ()) -> Metadata:
         return Metadata()
     from cwic.image.gather import gather
 
-    with errors_as_ours("picture is damaged"):
+    with errors_as_ours("picture is damaged", image):
         found, lost = gather(image, without)
     warn_of(lost)
     return Metadata(**found)
@@ -93,7 +94,8 @@ def upright(image: Any) -> Any:
     from cwic.image.gather import gather
 
     refuse_unsupported(image)
-    with errors_as_ours("picture is damaged"):
+    remember_file(image)
+    with errors_as_ours("picture is damaged", image):
         image.load()  # turns a TIFF by itself
         found, _ = gather(image, without=("icc",))
         return turned(image, Metadata(**found).orientation)
@@ -114,8 +116,10 @@ def make_metadata(icc: Any = None, exif: Any = None, xmp: Any = None) -> Metadat
 
     EXIF may have its prefix. Raises `InputError` for anything else, and for EXIF without a TIFF header.
     """
+    from PIL import Image
+
     values = {"icc_profile": icc, "exif": exif, "xmp": xmp}
-    if exif is not None and hasattr(exif, "tobytes") and not isinstance(exif, memoryview):
+    if isinstance(exif, Image.Exif):
         with errors_as_ours("exif cannot be written; give other bytes, or None"):
             values["exif"] = exif.tobytes() if len(exif) else b""
     if isinstance(xmp, str):

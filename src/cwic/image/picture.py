@@ -15,6 +15,7 @@ from cwic.errors import InputError
 from cwic.image.guard import errors_as_ours
 from cwic.image.metadata import Metadata
 from cwic.image.refusals import refuse_unsupported
+from cwic.image.source import remember_file
 
 
 class Picture(NamedTuple):
@@ -92,9 +93,22 @@ def _from_pillow(image: Image.Image) -> Picture:
     mode = {"P": "RGB", "PA": "RGB", "1": "L"}.get(image.mode, image.mode).removesuffix("A")
     if image.has_transparency_data:
         mode += "A"
-    with errors_as_ours("picture is damaged"):
+    _check_transparency(image)
+    remember_file(image)
+    with errors_as_ours("picture is damaged", image):
         pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return _split(pixels, mode)
+
+
+def _check_transparency(image: Image.Image) -> None:
+    """Pillow keeps it in `info`, where programs may leave that of another picture."""
+    given = image.info.get("transparency", 0)
+    wanted = {"P": (int, bytes), "L": (int,), "1": (int,), "RGB": (int, tuple)}.get(image.mode)
+    if wanted is not None and not isinstance(given, wanted):
+        kind = type(given).__name__
+        raise InputError(
+            f'info["transparency"] is of type {kind}, which does not fit mode {image.mode}: delete it first'
+        )
 
 
 def _from_array(pixels: NDArray[Any]) -> Picture:

@@ -13,19 +13,34 @@ _SPACE = rb"(?:\s|#[^\n\r]*[\n\r])+"
 _NETPBM = re.compile(rb"P([2356])" + _SPACE + rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})\s")
 _CODESTREAM = b"\xff\x4f\xff\x51"
 """How a JPEG 2000 codestream begins, be it in a file of its own or in a box."""
-_BITS_PER_SAMPLE = 258
+_BITS_PER_SAMPLE, _KIND, _SUB_PICTURES = 258, 254, 330
+"""Tags of TIFF."""
+_REDUCED = 1
+
+
+_REMEMBERED = "cwic_file"
+
+
+def remember_file(image: Any) -> None:
+    """Before the pixels of a Pillow image are loaded: many formats let go of an open file then, which still tells more.
+
+    A file that Pillow closes by itself has a name, and is opened again.
+    """
+    file = getattr(image, "fp", None)
+    if file is not None and not getattr(image, "_exclusive_fp", True):
+        vars(image)[_REMEMBERED] = file
 
 
 @contextmanager
 def file_of(image: Any) -> Iterator[IO[bytes] | None]:
     """The file that Pillow opened, at its beginning; it is put back where it was.
 
-    None where there is no telling: for copies and arrays, and for most that was opened from memory and then loaded.
+    None where there is no telling: for copies and arrays, and for most that others opened from memory and then loaded.
     """
     if getattr(image, "format", None) is None:
         yield None
         return
-    for name in ("fp", "_fp"):
+    for name in ("fp", "_fp", _REMEMBERED):
         try:
             file = getattr(image, name)
             place = file.tell()
@@ -64,9 +79,15 @@ def has_deep_samples(image: Any) -> bool:
     return deepest(head_of(image)) > 8
 
 
+def is_preview(image: Any) -> bool:
+    """Whether it is the small picture that stands for others in a TIFF file, as in raw photographs, DNG among them."""
+    tags = getattr(image, "tag_v2", None)
+    return tags is not None and _SUB_PICTURES in tags and bool(int(tags.get(_KIND, 0)) & _REDUCED)
+
+
 def frames_of(image: Any) -> int:
     """How many pictures its file has, 2 for more where nobody counts. Raises whatever Pillow does."""
-    if image.format == "MPO":  # one photograph with its previews, as phones write it
+    if image.format in ("MPO", "PSD"):  # one photograph with its previews, as phones write it; or in layers
         return 1
     if image.format == "PPM":
         with file_of(image) as file:

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
+from cwic.arguments import check_device, check_type, model_name
 from cwic.config import MS_SSIM, PSNR, TUNES, Cwam2024Config, CwicConfig, ModelConfig
 from cwic.errors import ModelError
 from cwic.models.registry import FAMILIES, PartSummary
@@ -94,6 +95,8 @@ def chosen(model: str | None, tune: str | None) -> str:
         ValueError: there is no such tune.
         ModelError: there is no model of that size with that tune, or the named model has another tune.
     """
+    if tune is not None:
+        check_type("tune", tune, str, f"one of {', '.join(TUNES)}")
     if tune is not None and tune not in TUNES:
         raise ValueError(f"tune must be one of {', '.join(TUNES)}, not {tune!r}")
     if model is None or model in SIZES:
@@ -161,7 +164,11 @@ def name_of(model_id: bytes) -> str | None:
 
 
 def open_model(name: str, device: str = "cpu") -> CodingModel:
-    """A model, ready to code; loaded once per weight file and device, from any thread. Raises `ModelError`."""
+    """A model, ready to code; loaded once per weight file and device, from any thread. Raises `ModelError`, and
+    `TypeError` for what is no text.
+    """
+    name = model_name(name)
+    check_device(device)
     with _loading:
         return _loaded(*_version(weights_path(name)), device)
 
@@ -175,7 +182,7 @@ def _version(path: Path) -> tuple[Path, int]:
     """A weight file and when it changed: what is kept of it in memory is good for that version."""
     try:
         return path, path.stat().st_mtime_ns
-    except OSError:
+    except (OSError, ValueError):  # the latter for a name with a NUL
         raise ModelError(f"the weight file {path} is missing") from None
 
 

@@ -17,6 +17,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
+from cwic.arguments import check_device
 from cwic.errors import CwicError, InputError, ModelError
 from cwic.networks.graph import Graph
 from cwic.networks.onnx_bytes import onnx_bytes
@@ -52,13 +53,12 @@ class OnnxRuntime:
     def __init__(self, device: str) -> None:
         import onnxruntime
 
+        check_device(device)
         provider = "CPUExecutionProvider"
         if device.startswith("cuda"):
             provider = "CUDAExecutionProvider"
             if provider not in onnxruntime.get_available_providers():
                 raise InputError(f"device {device}: this ONNX Runtime has no CUDA; onnxruntime-gpu has it")
-        elif device != "cpu":
-            raise InputError(f"device {device}: the networks run on cpu or cuda")
         self._runtime, self._provider = onnxruntime, provider
 
     def load(self, model: bytes, *, bfloat16: bool) -> Run:

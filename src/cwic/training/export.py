@@ -23,16 +23,22 @@ ENCODED_CROPS = 24
 
 
 def export_checkpoint(
-    checkpoint: Path, output: Path, recipe: Recipe, data: Path, validation: Path | None = None
+    checkpoint: Path,
+    output: Path,
+    recipe: Recipe,
+    data: Path,
+    validation: Path | None = None,
+    *,
+    list_skipped: bool = True,
 ) -> str:
     """Writes the weight file of `checkpoint`, fitted to crops of `data`, to `output`; returns the model id in hex.
 
     A model card goes beside it, under the same name with the suffix .md; its figures are of the pictures under
-    `validation` that can be used, and the others are listed. Raises `InputError` if there are none or the checkpoint is
-    not of the recipe's model, `ModelError` if a sum could overflow.
+    `validation` that can be used, and the others are listed unless that was done before. Raises `InputError` if there
+    are none or the checkpoint is not of the recipe's model, `ModelError` if a sum could overflow.
     """
     held_out = None if validation is None else usable_pictures(validation, recipe)
-    for line in held_out.skipped if held_out else ():
+    for line in held_out.skipped if held_out and list_skipped else ():
         print(f"skipped {line}", file=sys.stderr)
     family = FAMILIES[recipe.family]
     model = family.build(recipe).eval()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn
 from torch import Tensor
 
+from cwic.records import to_json
 from cwic.training.validation import Validation
 
 METRICS = "metrics.jsonl"
@@ -105,16 +104,7 @@ class Journal:
     def _write(self, record: dict[str, object]) -> None:
         if self._speaking:
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(finite(record), allow_nan=False) + "\n")
-
-
-def finite(value: Any) -> Any:
-    """The same without NaN and infinities, which JSON does not have: None."""
-    if isinstance(value, dict):
-        return {key: finite(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+                file.write(to_json(record) + "\n")
 
 
 def _board(folder: Path) -> Any:

@@ -16,6 +16,7 @@ import torch
 
 import cwic
 from cwic.image.files import write_atomically
+from cwic.records import to_json
 from cwic.training.recipe import Recipe
 
 RECORD = "record.json"
@@ -41,7 +42,7 @@ def write_record(run: Path, recipe: Recipe, conditions: dict[str, Any]) -> None:
             "hardware": hardware(),
         }
     )
-    write_atomically(path, (json.dumps({"starts": starts}, indent=1) + "\n").encode(), force=True)
+    write_atomically(path, (to_json({"starts": starts}, indent=1) + "\n").encode(), force=True)
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
