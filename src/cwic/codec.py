@@ -36,6 +36,7 @@ from cwic.image.files import open_image
 from cwic.image.metadata import Metadata, metadata_of, upright
 from cwic.image.picture import Picture, as_picture, is_array, to_pillow
 from cwic.models import catalog
+from cwic.stages import stage
 from cwic.targets import Target, reach
 from cwic.tiling.decode import TileDecoder
 from cwic.tiling.encode import TileEncoder
@@ -107,7 +108,8 @@ def encode(
     tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(whole(tile))
     header = Header(catalog.id_of(model), picture.width, picture.height, picture.full_mode, level, tile_code)
     header.check(limits)
-    chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
+    with stage("coding"):
+        chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
     network = catalog.open_model(model, device)
     tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 
@@ -115,7 +117,8 @@ def encode(
         return write_container(replace(header, level=level), [*chunks, *tiles.encode(level, jobs)])
 
     def fidelity(data: bytes) -> float:
-        decoded = decode(data, model=model, jobs=jobs, device=device, limits=limits)
+        with stage("decoding"):
+            decoded = decode(data, model=model, jobs=jobs, device=device, limits=limits)
         return psnr(picture.pixels, as_picture(decoded).pixels)
 
     return file_at(level) if target is None else reach(target, file_at, fidelity)

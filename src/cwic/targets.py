@@ -7,6 +7,7 @@ from math import log2
 from typing import NamedTuple
 
 from cwic.errors import TargetError
+from cwic.progress import report
 
 MAX_LEVEL = 1000
 FIRST_GUESS = 500
@@ -62,6 +63,7 @@ def reach(target: Target, file_at: Callable[[int], bytes], fidelity: Callable[[b
 
     def value(level: int) -> float:
         if level not in seen:
+            report("probes", len(seen))
             data = file_at(level)
             found = log2(len(data)) if target.psnr is None else min(fidelity(data), EXACT)
             seen[level] = Probe(level, data, found)
