@@ -110,7 +110,8 @@ def encode(
     header.check(limits)
     with stage("coding"):
         chunks = _side_chunks(picture, Metadata() if strip else metadata or metadata_of(image), limits)
-    network = catalog.open_model(model, device)
+    with stage("loading"):
+        network = catalog.open_model(model, device)
     tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 
     def file_at(level: int) -> bytes:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -14,7 +15,15 @@ import pytest
 from PIL import Image
 
 from cwic.errors import InputError, LimitError, OutputExistsError
-from cwic.image.files import UNREAD, check_output, open_image, open_unread, read_bytes, write_atomically
+from cwic.image.files import (
+    UNREAD,
+    check_output,
+    open_image,
+    open_unread,
+    read_bytes,
+    remove_temporary,
+    write_atomically,
+)
 
 
 def _png(image: Image.Image, **options: object) -> bytes:
@@ -181,3 +190,15 @@ def test_a_name_that_cannot_be_is_an_input_error() -> None:
     for reads in (read_bytes, open_image):
         with pytest.raises(InputError):
             reads("a\0.png")
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left, open_still = (tmp_path / f".cwic-{digit * 16}.tmp" for digit in "0a")
+    others = [tmp_path / name for name in (".cwic-0.tmp", "a.tmp", f"x.cwic-{'0' * 16}.tmp")]
+    for path in (left, open_still, *others):
+        path.write_bytes(b"half")
+    with open_still.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_temporary(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([open_still, *others])
+    remove_temporary(tmp_path / "missing")

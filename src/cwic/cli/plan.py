@@ -28,11 +28,15 @@ class UsageError(CwicError):
 
 
 class Job(NamedTuple):
-    """One input and the output made from it; either may be PIPE. `clash` says why it must not be done."""
+    """One input and the output made from it; either may be PIPE. `clash` says why it must not be done.
+
+    With `makes_folder`, the folder of the output is made when the output is written.
+    """
 
     source: str
     target: str
     clash: str | None = None
+    makes_folder: bool = False
 
     def __str__(self) -> str:
         return f"{shown(self.source)} -> {shown(self.target)}"
@@ -64,7 +68,7 @@ def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
             Path(output).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise typer.BadParameter(f"cannot make the folder {shown(output)}: {error.strerror}") from None
-    return _without_clashes([Job(source, _target(source, output, into_folder, suffix)) for source in inputs])
+    return without_clashes([Job(source, _target(source, output, into_folder, suffix)) for source in inputs])
 
 
 def check_job(job: Job, *, force: bool) -> None:
@@ -74,6 +78,8 @@ def check_job(job: Job, *, force: bool) -> None:
     """
     if job.clash is not None:
         raise UsageError(job.clash)
+    if job.makes_folder and not os.path.lexists(job.target):
+        return
     if job.target != PIPE:
         check_target(Path(job.target), force=force, source=None if job.source == PIPE else job.source)
 
@@ -119,7 +125,7 @@ def _target(source: str, output: str | None, into_folder: bool, suffix: str) -> 
     return str(Path(output or "") / named.name) if into_folder else str(named)
 
 
-def _without_clashes(jobs: Sequence[Job]) -> list[Job]:
+def without_clashes(jobs: Sequence[Job]) -> list[Job]:
     """The jobs, an input named twice once, and those that would replace each other's files marked."""
     once: dict[tuple[str, str], Job] = {}
     for job in jobs:
