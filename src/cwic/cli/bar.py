@@ -27,16 +27,24 @@ _WIDTH = 24
 
 
 class Count(NamedTuple):
-    """How many are done of how many, and when and where counting began."""
+    """How many are done of how many; where and when counting began, and when the last one was done."""
 
     done: int
     total: int | None
-    start: float
     first: int
+    start: float
+    last: float
 
-    def rate(self, now: float) -> float:
+    @property
+    def rate(self) -> float:
         """Of a second; 0 where nothing is known yet."""
-        return (self.done - self.first) / (now - self.start) if now > self.start else 0.0
+        return (self.done - self.first) / (self.last - self.start) if self.last > self.start else 0.0
+
+    def left(self, now: float) -> float | None:
+        """Seconds until all are done, None where nobody knows."""
+        if self.total is None or not self.rate:
+            return None
+        return max((self.total - self.done) / self.rate - (now - self.last), 0.0)
 
 
 class Bar:
@@ -55,11 +63,11 @@ class Bar:
 
     def tell(self, unit: str, done: int, total: int | None) -> None:
         """Takes a report of `cwic.progress`."""
-        old = self._counts.get(unit)
+        now, old = monotonic(), self._counts.get(unit)
         if old is None or done < old.done:
-            self._counts[unit] = Count(done, total, monotonic(), done)
-        else:
-            self._counts[unit] = old._replace(done=done, total=total)
+            self._counts[unit] = Count(done, total, done, now, now)
+        elif (done, total) != (old.done, old.total):
+            self._counts[unit] = old._replace(done=done, total=total, last=now if done > old.done else old.last)
 
     def line(self, now: float) -> tuple[str, Count | None, str]:
         """What is shown at a time: before the bar, in it, and after it."""
@@ -69,13 +77,10 @@ class Bar:
             return self._label, None, _clock(now - self._start)
         count = counts[unit]
         parts = [f"{count.done} {unit}" if count.total is None else f"{count.done}/{count.total} {unit}"]
-        rate = count.rate(now)
+        rate, left = count.rate, count.left(now)
         if rate:
             parts.append(f"{rate:.1f} {unit}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
-        if rate and count.total is not None:
-            parts.append(f"{_clock((count.total - count.done) / rate)} left")
-        else:
-            parts.append(_clock(now - self._start))
+        parts.append(_clock(now - self._start) if left is None else f"{_clock(left)} left")
         # Of what is in work now: of files and probes, which of its tiles.
         inner = [c for u, c in counts.items() if UNITS.index(u) > UNITS.index(unit) and (c.total or 0) > 1]
         if inner:

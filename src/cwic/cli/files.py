@@ -85,12 +85,14 @@ def run(
             remove_temporary(place or os.curdir)
     total = len(plan.jobs)
     with bar.shown(label), closing(_outcomes(work, plan.jobs, share)) as outcomes:
+        if total > 1:
+            report("files", 0, total)
         for index, outcome in outcomes:
             job = plan.jobs[index]
             code = _end(job, outcome, line, force=force, as_json=as_json)
             worst = max(worst, code)
             summary.add(job, outcome.made, failed=bool(code))
-            if len(plan.jobs) > 1:
+            if total > 1:
                 report("files", summary.done + summary.failed, total - summary.skipped)
     if plan.others:
         batch.say(f"cwic: {others_line(plan.others, kind)}")
@@ -106,8 +108,6 @@ def _outcomes(work: Work, jobs: Sequence[Job], share: Share) -> Generator[tuple[
 
         yield from in_processes(work, jobs, share.processes, share.threads)
         return
-    if len(jobs) > 1:
-        report("files", 0, len(jobs))
     for index, job in enumerate(jobs):
         yield index, attempt(work, job)
 
