@@ -79,9 +79,18 @@ def check_job(job: Job, *, force: bool) -> None:
     if job.clash is not None:
         raise UsageError(job.clash)
     if job.makes_folder and not os.path.lexists(job.target):
-        return
-    if job.target != PIPE:
+        _check_new_folder(Path(job.target).parent)
+    elif job.target != PIPE:
         check_target(Path(job.target), force=force, source=None if job.source == PIPE else job.source)
+
+
+def _check_new_folder(folder: Path) -> None:
+    """Raises `InputError` where a folder can be neither used nor made, so that no file is coded in vain."""
+    there = next(place for place in (folder, *folder.parents, Path()) if place.exists())
+    if not there.is_dir():
+        raise InputError(f"cannot make the folder {shown(folder)}: {shown(there)} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"nothing can be written to the folder {shown(there)}")
 
 
 def check_target(path: Path, *, force: bool, source: str | os.PathLike[str] | None = None) -> None:

@@ -93,6 +93,7 @@ class _Worker:
 
 def _serve(connection: Connection, work: Work, threads: int) -> None:
     """What a process does until nobody sends any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be held back
     share_cores(threads)  # before numpy is imported
     with suppress(EOFError, OSError):
         while True:
