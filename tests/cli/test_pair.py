@@ -52,6 +52,8 @@ def test_what_could_be_two_inputs_is_refused(tmp_path: Path) -> None:
     for inputs in (["x.png", str(picture)], ["x.png", str(folder)]):
         with pytest.raises(typer.BadParameter, match="named with -o"):
             to_encode(inputs, None)
+    with pytest.raises(typer.BadParameter, match="-o must name"):
+        to_encode([str(tmp_path), "new.cwic"], None)
     for inputs in (["x.cwic", str(coded)], ["x.png", "y.png"]):
         with pytest.raises(typer.BadParameter, match="named with -o"):
             to_decode(inputs, None)

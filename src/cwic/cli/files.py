@@ -17,6 +17,7 @@ from cwic.cli.plan import Job, shown
 from cwic.cli.summary import Summary
 from cwic.cli.tree import Plan, others_line
 from cwic.errors import InputError
+from cwic.evaluation.cores import threads_each
 from cwic.image.files import remove_temporary
 from cwic.progress import report
 from cwic.threads import thread_count
@@ -44,7 +45,7 @@ def share(jobs: int | None, files: Sequence[Job], device: batch.Device) -> Share
     if any(job.source.startswith("/dev/") for job in files):
         return Share(1, thread_count(), asked)  # another process has other pipes
     processes = min(asked, len(files))
-    return Share(processes, max(1, thread_count() // processes), max(1, asked // processes))
+    return Share(processes, threads_each(processes), max(1, asked // processes))
 
 
 def run(

@@ -23,6 +23,8 @@ def to_encode(inputs: Sequence[str], output: str | None) -> Named:
     if output is not None or len(inputs) != 2 or not _is_coded(inputs[1]) or _is_coded(inputs[0]):
         return list(inputs), output
     source, target = inputs
+    if Path(source).is_dir():
+        raise typer.BadParameter(f"{shown(source)} is a folder: -o must name the folder for its outputs")
     if Path(target).is_dir() or begins_as_picture(Path(target)):
         raise _in_doubt(target, "a folder" if Path(target).is_dir() else "a picture")
     return [source], target
