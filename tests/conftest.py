@@ -59,6 +59,7 @@ def _fake_decode(data: bytes, **_: object) -> Image.Image:
 def fake_codec(monkeypatch: pytest.MonkeyPatch) -> None:
     """A codec that stores pixels: real files and errors at no cost, to test what lies around the codec."""
     monkeypatch.setattr(catalog, "name_of", lambda model_id: "cwic-s" if model_id == FAKE_ID else None)
+    monkeypatch.setenv("CWIC_THREADS", "1")  # in this process: another would have the real codec
     monkeypatch.setattr(cwic, "encode", _fake_encode)
     monkeypatch.setattr(cwic, "decode", _fake_decode)
 

@@ -11,6 +11,7 @@ from cwic import errors
         ("CwicError", 1),
         ("InputError", 1),
         ("FormatError", 3),
+        ("NewerFormatError", 3),
         ("LimitError", 3),
         ("ModelError", 4),
         ("TargetError", 5),

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "cwic"
 FILES = sorted(PACKAGE.rglob("*.py"))
 EVERY_FILE = sorted(ROOT.glob("[a-z]*/**/*.py"))
-GROUND = ("errors", "arguments", "records", "extras", "config", "threads")
+GROUND = ("errors", "arguments", "records", "extras", "config", "threads", "progress", "stages")
 CODEC = (
     "container",
     "entropy",
@@ -28,6 +28,7 @@ CODEC = (
     "tiling",
     "targets",
     "codec",
+    "bits",
     "info",
     "thumbnail",
     "plugin",

@@ -39,6 +39,7 @@ from cwic.image.metadata import Metadata, metadata_of, upright
 from cwic.image.picture import Picture, as_picture, is_array, to_pillow
 from cwic.models import catalog
 from cwic.models.refine import DEFAULT_EFFORT, FASTEST, MOST
+from cwic.stages import stage
 from cwic.targets import TARGETS, Target, reach
 from cwic.tiling.decode import TileDecoder
 from cwic.tiling.encode import TileEncoder
@@ -136,15 +137,18 @@ def encode(
     tile_code = choose(picture.width, picture.height) if tile is None else tile_code_of(tile)
     header = Header(catalog.id_of(model), picture.width, picture.height, picture.full_mode, level, tile_code)
     header.check(limits)
-    chunks = _side_chunks(picture, kept, limits)
-    network = catalog.open_model(model, device)
+    with stage("coding"):
+        chunks = _side_chunks(picture, kept, limits)
+    with stage("loading"):
+        network = catalog.open_model(model, device)
     tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 
     def file_at(level: int, effort: int) -> bytes:
         return write_container(replace(header, level=level), [*chunks, *tiles.encode(level, jobs, effort)])
 
     def decoded(data: bytes) -> NDArray[np.uint8]:
-        return as_picture(decode(data, model=model, jobs=jobs, device=device, limits=limits)).pixels
+        with stage("decoding"):
+            return as_picture(decode(data, model=model, jobs=jobs, device=device, limits=limits)).pixels
 
     return file_at(level, effort) if target is None else reach(target, file_at, decoded, picture.pixels, effort)
 

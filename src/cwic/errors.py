@@ -19,6 +19,10 @@ class FormatError(CwicError):
     exit_code = 3
 
 
+class NewerFormatError(FormatError):
+    """A file needs a newer version of cwic: nothing says that it is damaged."""
+
+
 class LimitError(FormatError):
     """A file or a picture asks for more than the limits allow. Raised before memory is taken."""
 

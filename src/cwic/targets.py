@@ -15,6 +15,7 @@ from cwic.image.fidelity import psnr
 from cwic.image.ms_ssim import ms_ssim
 from cwic.image.ssimulacra2 import ssimulacra2
 from cwic.models.refine import DEFAULT_EFFORT
+from cwic.progress import report
 
 MAX_LEVEL = 1000
 FIRST_GUESS = 500
@@ -140,6 +141,7 @@ def reach(
 
     def value(level: int) -> float:
         if level not in seen:
+            report("probes", len(seen))
             seen[level] = probe(level, min(effort, DEFAULT_EFFORT))
         return seen[level].value
 

@@ -5,7 +5,6 @@ import os
 import struct
 import subprocess
 import sys
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -82,16 +81,6 @@ def test_what_is_said_to_the_whole_run_ends_it(error: BaseException) -> None:
 
     with pytest.raises(type(error)):
         batch.run(["a"], work)
-
-
-def test_a_warning_is_a_line_for_each_file(capsys: pytest.CaptureFixture[str]) -> None:
-    def work(_: int) -> None:
-        warnings.warn("left out:\n EXIF", UserWarning, stacklevel=1)
-
-    before = warnings.showwarning
-    batch.run(["a", "b"], work, with_warnings=True)
-    assert capsys.readouterr().err.splitlines() == ["cwic: a: left out: EXIF", "cwic: b: left out: EXIF"]
-    assert warnings.showwarning is before
 
 
 def test_names_are_said_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:

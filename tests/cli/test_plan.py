@@ -127,6 +127,25 @@ def test_outputs_that_cannot_be_written_are_found_before_the_work(
         check_target(tmp_path / "new", force=False)
 
 
+def test_a_folder_that_is_still_to_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job("a.png", str(tmp_path / "new" / "deep" / "a.cwic"), makes_folder=True)
+    check_job(job, force=False)
+    with monkeypatch.context() as context:
+        context.chdir(tmp_path)
+        check_job(Job("a.png", "new/a.cwic", makes_folder=True), force=False)
+        context.setattr(os, "access", lambda *_: False)
+        with pytest.raises(InputError, match="nothing can be written to the folder"):
+            check_job(job, force=False)
+    (tmp_path / "new").touch()
+    with pytest.raises(InputError, match="new is a file"):
+        check_job(job, force=False)
+    (tmp_path / "new").unlink()
+    (tmp_path / "new" / "deep").mkdir(parents=True)
+    Path(job.target).touch()
+    with pytest.raises(OutputExistsError):
+        check_job(job, force=False)
+
+
 def test_where_nothing_can_be_written_is_tried(tmp_path: Path) -> None:
     check_writable(tmp_path / "new")
     assert not list(tmp_path.iterdir())

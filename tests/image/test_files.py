@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import gc
 import os
 import subprocess
@@ -17,7 +18,15 @@ from PIL import Image
 
 import cwic
 from cwic.errors import InputError, LimitError, OutputExistsError
-from cwic.image.files import UNREAD, check_output, open_image, open_unread, read_bytes, write_atomically
+from cwic.image.files import (
+    UNREAD,
+    check_output,
+    open_image,
+    open_unread,
+    read_bytes,
+    remove_temporary,
+    write_atomically,
+)
 
 
 def _png(image: Image.Image, **options: object) -> bytes:
@@ -200,3 +209,15 @@ def test_files_are_closed(tmp_path: Path) -> None:
                 cwic.encode(path)
         gc.collect()
     assert [str(warning.message) for warning in said] == []
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    left, open_still = (tmp_path / f".cwic-{digit * 16}.tmp" for digit in "0a")
+    others = [tmp_path / name for name in (".cwic-0.tmp", "a.tmp", f"x.cwic-{'0' * 16}.tmp")]
+    for path in (left, open_still, *others):
+        path.write_bytes(b"half")
+    with open_still.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        remove_temporary(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([open_still, *others])
+    remove_temporary(tmp_path / "missing")

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from enum import Enum
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import Annotated, Any
 
 import typer
 
+from cwic.cli import bar
 from cwic.cli.plan import PIPE, STDIN, shown
 from cwic.container.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from cwic.errors import CwicError, InputError
 from cwic.image.files import read_bytes, write_atomically
-from cwic.image.losses import losses_to
 from cwic.records import to_json
 
 PASSED_ON = (
@@ -33,12 +33,36 @@ PASSED_ON = (
 """What ends a run of several files; anything else is the failure of one of them."""
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, or - for stdin.", show_default=False)]
+Sources = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT...", help="Files, folders, or - for stdin.", show_default=False),
+]
 Output = Annotated[
     str | None,
     typer.Option("--output", "-o", help="File, folder (a new one ends in /), or - for stdout.", show_default=False),
 ]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace existing outputs.")]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Tiles to work on at a time.", min=1)]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        help="Files to work on at a time; of one picture, tiles. As many as processors.",
+        min=1,
+        show_default=False,
+    ),
+]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave whole outputs as they are: goes on with a stopped run.")
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option("--include", metavar="PATTERN", help="Of a folder, only files like '*.tif'.", show_default=False),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="PATTERN", help="Of a folder, nothing like that.", show_default=False),
+]
 
 
 class Device(str, Enum):
@@ -53,18 +77,15 @@ NoLimits = Annotated[bool, typer.Option("--no-limits", help="Accept any size: fo
 AsJson = Annotated[bool, typer.Option("--json", help="Results as one JSON object per line.")]
 
 
-def run(names: Sequence[str], work: Callable[[int], None], *, with_warnings: bool = False) -> None:
+def run(names: Sequence[str], work: Callable[[int], None]) -> None:
     """Do `work(index)` for every name. A failure, whatever it is, is reported and does not stop the others.
-
-    `with_warnings`: what is warned of meanwhile is said in a line for each file, instead of as Python does it.
 
     Exits with the highest exit code among the failures, if there are any.
     """
     worst = 0
     for index, name in enumerate(names):
         try:
-            with _warnings_said_of(name) if with_warnings else nullcontext():
-                work(index)
+            work(index)
         except PASSED_ON:
             raise
         except BaseException as error:  # extensions raise kinds of their own, which are no Exception
@@ -73,16 +94,26 @@ def run(names: Sequence[str], work: Callable[[int], None], *, with_warnings: boo
         raise typer.Exit(worst)
 
 
-def _warnings_said_of(name: str) -> AbstractContextManager[None]:
-    return losses_to(lambda text: say(f"cwic: {_called(name)}: {' '.join(text.split())}"), UserWarning)
-
-
 def complain(name: str, error: BaseException) -> int:
     """Say what went wrong with a file, in one line; in Python's development mode, where too. Returns its exit code."""
-    if sys.flags.dev_mode and not isinstance(error, (CwicError, OSError)):
-        traceback.print_exception(error)
-    say(f"cwic: {_called(name)}: {_reason(error)}")
+    say(complaint(name, reason_of(error)))
+    return exit_code_of(error)
+
+
+def complaint(name: str, text: str) -> str:
+    """The line that says something of a file."""
+    return f"cwic: {'stdin' if name == PIPE else shown(name)}: {text}"
+
+
+def exit_code_of(error: BaseException) -> int:
+    """What the command ends with after an error."""
     return error.exit_code if isinstance(error, CwicError) else 1
+
+
+def check_skip(*, skip_existing: bool, force: bool) -> None:
+    """Refuse two wishes for outputs that exist. Raises typer.BadParameter (usage, exit code 2)."""
+    if skip_existing and force:
+        raise typer.BadParameter("--skip-existing keeps existing outputs and --force replaces them: one of the two")
 
 
 def read(source: str) -> bytes:
@@ -122,8 +153,9 @@ def limits(lifted: bool) -> Limits:
 def write(target: str, data: bytes | memoryview, *, force: bool) -> None:
     """Write a whole file, or to stdout, a pipe or a device. Raises as `write_atomically`."""
     if target == PIPE:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        with bar.hidden():
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
     elif Path(target).exists() and not Path(target).is_file() and not Path(target).is_dir():
         # By the name given: that of a pipe without one leads nowhere when it is resolved.
         try:
@@ -141,19 +173,20 @@ def report(line: str, record: dict[str, Any], *, as_json: bool, target: str = ""
     if target == PIPE:
         say(text)
     else:
-        typer.echo(text)
+        with bar.hidden():
+            typer.echo(text)
 
 
 def say(text: str) -> None:
     """Talk, to stderr."""
-    typer.echo(text, err=True)
+    with bar.hidden():
+        typer.echo(text, err=True)
 
 
-def _called(name: str) -> str:
-    return "stdin" if name == PIPE else shown(name)
-
-
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
+    """An error in one line; in Python's development mode, where it was raised too."""
+    if sys.flags.dev_mode and not isinstance(error, (CwicError, OSError)):
+        traceback.print_exception(error)
     if isinstance(error, CwicError):
         return str(error)
     if isinstance(error, MemoryError):

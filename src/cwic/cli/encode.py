@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cwic.cli import batch
-from cwic.cli.plan import UsageError, check_job, plan
-from cwic.cli.replaced import check_no_picture
-from cwic.cli.timing import Stopwatch
+from cwic.cli import batch, files, pair
+from cwic.cli.encoding import Encoding, line
+from cwic.cli.tree import Patterns, plan_all
 from cwic.config import TUNES
-from cwic.models.catalog import DEFAULT_TUNE, chosen
+from cwic.models.catalog import DEFAULT_TUNE
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-    from PIL import Image
-
-    from cwic.image.metadata import Metadata
+_WITHOUT_PIXELS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
+"""Formats that Pillow knows and needs other programs for, or cannot read at all."""
 
 
 def _in_range(quality: float | None) -> float | None:
@@ -45,25 +39,8 @@ def _tile_side(side: int | None) -> int | None:
     return side
 
 
-def _picture_of(source: str, *, strip: bool) -> tuple[Image.Image | NDArray[np.uint8], Metadata | None]:
-    """The picture of a file or of stdin, mapped where that can be, else read. Raises as `open_image`.
-
-    With the metadata that the file has, None if the picture itself knows.
-    """
-    from cwic.image.files import open_image
-    from cwic.image.mapped import map_pixels
-    from cwic.image.streamed import stream_picture
-
-    if not batch.is_file(source):  # what can be read only once
-        return open_image(batch.read(source)), None
-    mapped = map_pixels(source)
-    if mapped is not None:
-        return mapped, None
-    return stream_picture(source, upright=strip) or (open_image(source), None)
-
-
 def encode(
-    inputs: batch.Inputs,
+    inputs: batch.Sources,
     output: batch.Output = None,
     quality: Annotated[
         float | None, typer.Option("--quality", "-q", help="From 0 (small) to 100 (close); 50.", callback=_in_range)
@@ -98,82 +75,68 @@ def encode(
         int | None, typer.Option("--tile", help="Side of tiles: 128, 256, 512 ...", callback=_tile_side)
     ] = None,
     robust: Annotated[bool, typer.Option("--robust", help="Tiles so small that damage leaves most of it.")] = False,
-    jobs: batch.Jobs = 1,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Decode, and show fidelity, bits by part and seconds by stage.")
+    ] = False,
+    jobs: batch.Jobs = None,
     device: batch.OnDevice = batch.Device.cpu,
+    include: batch.Include = None,
+    exclude: batch.Exclude = None,
+    skip_existing: batch.SkipExisting = False,
     no_limits: batch.NoLimits = False,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
     """Compress pictures: photo.png becomes photo.cwic. Alpha and metadata are kept.
 
-    A target takes the place of a quality. Tiles have 1024 pixels a side in pictures of more than 2 megapixels.
+    Two names, IN OUT.cwic, are an input and its output. A folder becomes the same tree of files in the folder that -o
+    names. A target takes the place of a quality. Tiles have 1024 pixels a side in pictures of more than 2 megapixels.
     """
     wishes = (quality, target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2)
     if sum(wish is not None for wish in wishes) > 1:
         raise typer.BadParameter("a quality or one target can be given, not several")
     if tune not in (None, *TUNES):
         raise typer.BadParameter(f"--tune {tune}: there are {', '.join(TUNES)}")
-    planned = plan(inputs, output, ".cwic")
+    batch.check_skip(skip_existing=skip_existing, force=force)
+    inputs, output = pair.to_encode(inputs, output)
+    planned = plan_all(inputs, output, pair.SUFFIX, Patterns(include or (), exclude or ()), _is_picture)
+    share = files.share(jobs, planned.jobs, device)
+    work = Encoding(
+        quality=quality,
+        target_bytes=target_bytes,
+        target_bpp=target_bpp,
+        target_psnr=target_psnr,
+        target_ms_ssim=target_ms_ssim,
+        target_ssimulacra2=target_ssimulacra2,
+        effort=effort,
+        model=model,
+        tune=tune,
+        strip=strip,
+        tile=tile,
+        robust=robust,
+        tiles_at_a_time=share.tiles,
+        device=device.value,
+        no_limits=no_limits,
+        force=force,
+        skip_existing=skip_existing,
+        verbose=verbose,
+    )
+    files.run(
+        planned,
+        work,
+        line,
+        share=share,
+        kind="picture",
+        label="encoding",
+        force=force,
+        skip_existing=skip_existing,
+        as_json=as_json,
+    )
 
-    watch = Stopwatch()
 
-    def work(index: int) -> None:
-        job = planned[index]
-        check_job(job, force=force)
-        check_no_picture(Path(job.target), force=force)
-        limits = batch.limits(no_limits)
+def _is_picture(suffix: str) -> bool:
+    """Whether files with a suffix are pictures that can be read."""
+    from PIL import Image
 
-        import cwic
-        from cwic.container import Header
-
-        name = chosen(model, tune)
-        image, metadata = _picture_of(job.source, strip=strip)
-        watch.start()
-        try:
-            data = cwic.encode(
-                image,
-                quality=quality,
-                target_bytes=target_bytes,
-                target_bpp=target_bpp,
-                target_psnr=target_psnr,
-                target_ms_ssim=target_ms_ssim,
-                target_ssimulacra2=target_ssimulacra2,
-                effort=effort,
-                model=name,
-                metadata=metadata,
-                strip=strip,
-                tile=tile,
-                robust=robust,
-                jobs=jobs,
-                device=device.value,
-                limits=limits,
-            )
-        except ValueError as error:  # what the options before could not know: the model has one rate
-            if type(error) is not ValueError:  # nothing that was said of an argument
-                raise
-            raise UsageError(str(error)) from error
-        seconds = watch.stop(data)
-        batch.write(job.target, data, force=force)
-
-        header, _ = Header.unpack(data, limits)
-        bpp = 8 * len(data) / (header.width * header.height)
-        size = f"{header.width}x{header.height}"
-        batch.report(
-            f"{job}  {size}  {len(data)} bytes  {bpp:.3f} bpp  quality {header.quality:g}  {seconds}",
-            {
-                "input": job.source,
-                "output": job.target,
-                "width": header.width,
-                "height": header.height,
-                "mode": header.mode,
-                "quality": header.quality,
-                "model": name,
-                "bytes": len(data),
-                "bpp": bpp,
-                **seconds.record,
-            },
-            as_json=as_json,
-            target=job.target,
-        )
-
-    batch.run([job.source for job in planned], work, with_warnings=True)
+    format = Image.registered_extensions().get(suffix.lower())
+    return format in Image.OPEN and format not in _WITHOUT_PIXELS

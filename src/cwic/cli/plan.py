@@ -28,11 +28,15 @@ class UsageError(CwicError):
 
 
 class Job(NamedTuple):
-    """One input and the output made from it; either may be PIPE. `clash` says why it must not be done."""
+    """One input and the output made from it; either may be PIPE. `clash` says why it must not be done.
+
+    With `makes_folder`, the folder of the output is made when the output is written.
+    """
 
     source: str
     target: str
     clash: str | None = None
+    makes_folder: bool = False
 
     def __str__(self) -> str:
         return f"{shown(self.source)} -> {shown(self.target)}"
@@ -64,7 +68,7 @@ def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
             Path(output).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise typer.BadParameter(f"cannot make the folder {shown(output)}: {error.strerror}") from None
-    return _without_clashes([Job(source, _target(source, output, into_folder, suffix)) for source in inputs])
+    return without_clashes([Job(source, _target(source, output, into_folder, suffix)) for source in inputs])
 
 
 def check_job(job: Job, *, force: bool) -> None:
@@ -74,8 +78,19 @@ def check_job(job: Job, *, force: bool) -> None:
     """
     if job.clash is not None:
         raise UsageError(job.clash)
-    if job.target != PIPE:
+    if job.makes_folder and not os.path.lexists(job.target):
+        _check_new_folder(Path(job.target).parent)
+    elif job.target != PIPE:
         check_target(Path(job.target), force=force, source=None if job.source == PIPE else job.source)
+
+
+def _check_new_folder(folder: Path) -> None:
+    """Raises `InputError` where a folder can be neither used nor made, so that no file is coded in vain."""
+    there = next(place for place in (folder, *folder.parents, Path()) if place.exists())
+    if not there.is_dir():
+        raise InputError(f"cannot make the folder {shown(folder)}: {shown(there)} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"nothing can be written to the folder {shown(there)}")
 
 
 def check_target(path: Path, *, force: bool, source: str | os.PathLike[str] | None = None) -> None:
@@ -119,7 +134,7 @@ def _target(source: str, output: str | None, into_folder: bool, suffix: str) -> 
     return str(Path(output or "") / named.name) if into_folder else str(named)
 
 
-def _without_clashes(jobs: Sequence[Job]) -> list[Job]:
+def without_clashes(jobs: Sequence[Job]) -> list[Job]:
     """The jobs, an input named twice once, and those that would replace each other's files marked."""
     once: dict[tuple[str, str], Job] = {}
     for job in jobs:

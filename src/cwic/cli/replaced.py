@@ -25,11 +25,30 @@ def check_no_picture(target: Path, *, force: bool) -> None:
 
     Raises InputError for a picture that is there, `force` or not, and UsageError for a name without `force`.
     """
-    named = _SUFFIX.fullmatch(target.suffix) is not None
+    named = has_name_of_picture(target)
     if target.is_file():
-        with target.open("rb") as file:
-            start = file.read(16)
+        start = _start(target)
         if not start.startswith(MAGIC) and (_START.match(start) or (named and start)):
             raise InputError(f"output {shown(target)} is a picture, which coded bytes never replace")
     elif named and not target.exists() and not force:
         raise UsageError(f"output {shown(target)} has the name of a picture, not of coded bytes: .cwic, or -f")
+
+
+def has_name_of_picture(path: Path) -> bool:
+    """Whether a name ends as those of pictures do."""
+    return _SUFFIX.fullmatch(path.suffix) is not None
+
+
+def begins_as_picture(path: Path) -> bool:
+    """Whether a file is there that begins as pictures do, and not as coded bytes."""
+    return path.is_file() and _START.match(_start(path)) is not None
+
+
+def begins_as_coded(path: Path) -> bool:
+    """Whether a file is there that begins as coded bytes do."""
+    return path.is_file() and _start(path).startswith(MAGIC)
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(16)

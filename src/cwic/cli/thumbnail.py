@@ -26,4 +26,4 @@ def thumbnail(
 
         batch.write(str(target), thumbnail_of(batch.read(source), size), force=force)
 
-    batch.run([source], work, with_warnings=True)
+    batch.run([source], work)

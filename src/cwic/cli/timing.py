@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cwic.container.header import MAX_BYTES, Header
 from cwic.container.limits import NO_LIMITS
@@ -18,6 +18,11 @@ class Seconds(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.value:.2f} s" + (" with loading the model" if self.with_loading else "")
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Seconds:
+        """What `record` gives, read back from it."""
+        return cls(record["seconds"], record["seconds_include_loading"])
 
     @property
     def record(self) -> dict[str, float | bool]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from cwic.container.fields import Choice, Number, Packed, Raw, Varint
 from cwic.container.limits import DEFAULT_LIMITS, Limits
-from cwic.errors import FormatError
+from cwic.errors import FormatError, NewerFormatError
 
 MAGIC = b"\x89CW"
 VERSION = 1
@@ -97,7 +97,9 @@ class Header:
         if len(data) < 4:
             raise FormatError("the file is cut short inside 'version', at byte 3")
         if data[3] > VERSION:
-            raise FormatError(f"the file needs a newer cwic: it has format version {data[3]}, this one reads {VERSION}")
+            raise NewerFormatError(
+                f"the file needs a newer cwic: it has format version {data[3]}, this one reads {VERSION}"
+            )
         values: dict[str, Any] = {"version": data[3]}
         try:
             values["model_id"], position = MODEL_ID.unpack(data, 4)

@@ -22,7 +22,7 @@ from cwic.container.chunks import (
 )
 from cwic.container.header import MAX_BYTES, Header
 from cwic.container.limits import DEFAULT_LIMITS, Limits
-from cwic.errors import FormatError, LimitError
+from cwic.errors import FormatError, LimitError, NewerFormatError
 
 Data = bytes | mmap
 MAX_HEAD_BYTES = 6
@@ -123,7 +123,7 @@ def read_index(data: Data, limits: Limits = DEFAULT_LIMITS) -> Index:
         except FormatError as error:
             raise error from broken
         if newer := newer_than_this(spans):
-            raise FormatError(newer)
+            raise NewerFormatError(newer)
         raise broken
     return index
 

@@ -10,7 +10,7 @@ from cwic.container.chunks import CHUNK_NAMES, CRC_BYTES, TILES, Chunk, Span
 from cwic.container.header import MAX_BYTES, Header
 from cwic.container.index import Data, is_intact, parse_head
 from cwic.container.limits import DEFAULT_LIMITS, Limits
-from cwic.errors import FormatError
+from cwic.errors import FormatError, NewerFormatError
 
 SEARCH_EFFORT = 64
 """A search for the next chunk sums over at most this many times the file's bytes: no file takes for ever."""
@@ -58,7 +58,9 @@ def salvage(data: Data, limits: Limits = DEFAULT_LIMITS) -> Salvage:
             elif not intact:
                 lost.append(CHUNK_NAMES.get(span.type, f"chunk {span.type!r}"))
             elif span.type.isupper() and span.type not in CHUNK_NAMES:
-                raise FormatError(f"the file needs a newer cwic: unknown chunk {span.type!r} at byte {span.offset}")
+                raise NewerFormatError(
+                    f"the file needs a newer cwic: unknown chunk {span.type!r} at byte {span.offset}"
+                )
             else:
                 chunks.append(chunk)
         tiles = tiles[: columns * rows - placed]

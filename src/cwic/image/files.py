@@ -6,8 +6,10 @@ Pillow is imported where it is used: commands that only look at bytes start fast
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
+from contextlib import nullcontext, suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,12 @@ from cwic.image.source import remember_file
 if TYPE_CHECKING:
     from PIL import Image
 
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
+_TEMPORARY = re.compile(r"\.cwic-[0-9a-f]{16}\.tmp")
 UNREAD = "cwic_unread"
 """The attribute of an image that names metadata of its file which were left out, so that Pillow could read it."""
 
@@ -141,6 +149,23 @@ def check_output(path: str | os.PathLike[str], *, force: bool, source: str | os.
         raise OutputExistsError(f"output {path} exists already: -f replaces it")
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file of that name is one that `write_atomically` was writing when it was killed, or still is."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def remove_temporary(folder: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that killed processes left in a folder, but none that is still being written."""
+    with suppress(OSError):
+        for name in filter(is_temporary, os.listdir(folder)):
+            path = os.path.join(folder, name)
+            # Windows removes no file that is open; elsewhere whoever writes one holds its lock.
+            with suppress(OSError), nullcontext() if fcntl is None else open(path, "rb") as file:
+                if file is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview, *, force: bool = False) -> None:
     """Write a file so that it is there whole or not at all; a file already there survives every failure.
 
@@ -164,6 +189,9 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview, *, 
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if fcntl is not None:
+                with suppress(OSError):  # of file systems without locks
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -30,6 +31,10 @@ class SymbolSink(Protocol):
     def encode(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]) -> None: ...
 
     def finish(self) -> bytes: ...
+
+
+Seen = Callable[[NDArray[np.int32], NDArray[np.uint8]], None]
+"""Is shown what is read in each call: symbols `[n]` and their scale indexes `[n]`."""
 
 
 class Discard:
@@ -65,14 +70,16 @@ class SymbolWriter:
 class SymbolReader:
     """Reads the symbols of tile number `tile`, and checks them. Raises `FormatError` for damaged `data`."""
 
-    def __init__(self, tables: Tables, data: bytes, tile: int) -> None:
-        self._decoder, self._tile = SymbolDecoder(tables, data), tile
+    def __init__(self, tables: Tables, data: bytes, tile: int, seen: Seen | None = None) -> None:
+        self._decoder, self._tile, self._seen = SymbolDecoder(tables, data), tile, seen
         self._read: list[NDArray[np.int32]] = []
 
     def get(self, indexes: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Reads one call: symbols of the shape of `indexes`."""
         values = self._decoder.decode(indexes.reshape(-1))
         self._read.append(values)
+        if self._seen is not None:
+            self._seen(values, indexes.reshape(-1))
         return values.reshape(indexes.shape)
 
     def finish(self, crc: int) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cwic.config import PSNR, ModelConfig
 from cwic.entropy.tables import Tables
 from cwic.latents.rounding import ERROR_WEIGHT
-from cwic.latents.symbols import CodedLatents, SymbolSink
+from cwic.latents.symbols import CodedLatents, Seen, SymbolSink
 from cwic.networks.graph import Graph
 
 Floats = NDArray[np.float32]
@@ -112,11 +112,11 @@ class CodingModel(Protocol):
         ...
 
     def decompress(
-        self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0
+        self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0, seen: Seen | None = None
     ) -> NDArray[np.int64]:
         """y_hat, integers `[H/16, W/16, M]`, of a tile of `height` and `width` pixels, multiples of 64.
 
-        Raises `FormatError`.
+        `seen` is shown the symbols of each call: those of z, then those of y, by passes or waves. Raises `FormatError`.
         """
         ...
 

@@ -12,7 +12,7 @@ from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import ModelError
 from cwic.image.geometry import ALIGNMENT
 from cwic.latents.serial import SerialPrior, Wave
-from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, SymbolReader, SymbolSink, SymbolWriter
+from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, Seen, SymbolReader, SymbolSink, SymbolWriter
 from cwic.latents.wide import FRACTION_BITS
 from cwic.models.base import Floats, Halo, ModelData, Outlook
 from cwic.networks.engine import Network
@@ -77,9 +77,9 @@ class Cwam2024Model:
         return self.compress(y, sink=Discard()).y_hat
 
     def decompress(
-        self, data: bytes, crc: int, height: int, width: int, level: int = 0, tile: int = 0
+        self, data: bytes, crc: int, height: int, width: int, level: int = 0, tile: int = 0, seen: Seen | None = None
     ) -> NDArray[np.int64]:
-        reader = SymbolReader(self.data.tables, data, tile)
+        reader = SymbolReader(self.data.tables, data, tile, seen)
         shape = height // ALIGNMENT, width // ALIGNMENT, self._config.N
         z_symbols = reader.get(np.broadcast_to(self._prior.z_index, shape))
         y_hat = self._prior.traverse(z_symbols, lambda wave: reader.get(wave.indexes))

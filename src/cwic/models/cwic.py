@@ -16,7 +16,7 @@ from cwic.latents.levels import KNOTS, interpolate_gain
 from cwic.latents.passes import split_passes
 from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, Z_MAX, LatentPass, QuadtreePrior
 from cwic.latents.rounding import round_by_cost, symbol_costs
-from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, SymbolReader, SymbolSink, SymbolWriter
+from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, Seen, SymbolReader, SymbolSink, SymbolWriter
 from cwic.models.base import Floats, Halo, ModelData, Outlook
 from cwic.networks.adjoint import MASK, TARGET, with_gradient
 from cwic.networks.engine import Network
@@ -89,9 +89,9 @@ class CwicModel:
         return self._compress(y, level, 0, Discard(), WRITTEN_WEIGHT).y_hat
 
     def decompress(
-        self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0
+        self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0, seen: Seen | None = None
     ) -> NDArray[np.int64]:
-        reader = SymbolReader(self.data.tables, data, tile)
+        reader = SymbolReader(self.data.tables, data, tile, seen)
         z_index = self._prior.z_index(level)
         z_hat = reader.get(np.broadcast_to(z_index, (height // ALIGNMENT, width // ALIGNMENT, len(z_index))))
         if int(np.abs(z_hat).max()) > Z_MAX:

@@ -19,6 +19,7 @@ from cwic.errors import FormatError
 from cwic.image.arrays import means_of_squares, to_picture
 from cwic.image.picture import Picture
 from cwic.models.base import CodingModel
+from cwic.progress import counted
 from cwic.tiling.encode import region_of
 from cwic.tiling.grid import LATENT, Box, Tiles
 from cwic.tiling.lossless_tile import decode_plain
@@ -75,14 +76,16 @@ class TileDecoder:
             rows, columns = seen.relative_to(area).rows_and_columns
             picture.pixels[rows, columns] = self._synthesise(block, seen, mode)
 
+        blocks_of = {index: _blocks(self._tiles.box(index), area) for index in self._tiles.meeting(area)}
+        total, done = sum(map(len, blocks_of.values())), 0
         with workers(jobs) as each:
-            for _, row in groupby(self._tiles.meeting(area), key=lambda index: index // self._tiles.columns):
-                shown = list(row)
-                blocks = [block for index in shown for block in _blocks(self._tiles.box(index), area)]
+            for _, row in groupby(blocks_of, key=lambda index: index // self._tiles.columns):
+                blocks = [block for index in row for block in blocks_of[index]]
                 self._fetch(blocks, each)
                 intact = [block for block in blocks if self._is_intact(block)]
-                for _ in each(draw, intact):
+                for _ in counted(each(draw, intact), "blocks", total, done):
                     pass
+                done += len(blocks)
                 self._trim(max(block.bottom for block in blocks))
         return picture
 

@@ -13,6 +13,8 @@ from cwic.image.geometry import pad_to
 from cwic.image.picture import Picture
 from cwic.models.base import CodingModel
 from cwic.models.refine import DEFAULT_EFFORT, Goal, compress
+from cwic.progress import counted
+from cwic.stages import stage
 from cwic.tiling.grid import Box, Tiles
 from cwic.tiling.lossless_tile import lossless_if_better
 from cwic.tiling.parallel import workers
@@ -42,15 +44,17 @@ class TileEncoder:
         """The chunks of all tiles, in raster order; up to `jobs` are in work at a time."""
 
         def code(index: int) -> Chunk:
-            y = self.analyse(index, level)  # pixels -> latents, by the float networks
-            # latents -> symbols -> bytes, by the integer ones
-            coded = compress(self._model, y, lambda: self._goal(index), level, index, effort)
-            rows, columns = self._tiles.visible(index).rows_and_columns
-            lossless = lossless_if_better(self._model, self._picture.pixels[rows, columns], coded, level)
+            with stage("analysis"):
+                y = self.analyse(index, level)  # pixels -> latents, by the float networks
+            with stage("coding"):
+                # latents -> symbols -> bytes, by the integer ones
+                coded = compress(self._model, y, lambda: self._goal(index), level, index, effort)
+                rows, columns = self._tiles.visible(index).rows_and_columns
+                lossless = lossless_if_better(self._model, self._picture.pixels[rows, columns], coded, level)
             return lossless or Chunk(TILE, pack_tile(coded.crc, coded.data))
 
         with workers(jobs) as each:
-            return list(each(code, range(len(self._tiles))))
+            return list(counted(each(code, range(len(self._tiles))), "tiles", len(self._tiles)))
 
     def analyse(self, index: int, level: int) -> Floats:
         """y `[1, M, h, w]` of one tile, as the analysis of the whole picture would give it there."""

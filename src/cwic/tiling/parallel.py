@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
@@ -30,6 +31,12 @@ def workers(jobs: int) -> Iterator[Map]:
         return
     pool = ThreadPoolExecutor(jobs)
     try:
-        yield pool.map
+        yield lambda work, over: pool.map(_in_this_context(work), over)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _in_this_context(work: Callable[[T], R]) -> Callable[[T], R]:
+    """The same work in other threads, with the context variables of this one."""
+    context = copy_context()
+    return lambda item: context.copy().run(work, item)

@@ -1,0 +1,176 @@
+"""A line on the terminal that says how far a command is, how fast it goes and what time is left.
+
+It is there from the second second on, on stderr, and only if that is a terminal. rich draws it, and is imported then.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock, Timer
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+from cwic.progress import listening
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.live import Live
+
+DELAY = 1.0
+"""Seconds that nothing is shown."""
+UNITS = ("files", "probes", "tiles", "blocks")
+"""What is counted: each of those may be made of many of the next."""
+_FRAMES_PER_SECOND = 4
+_WIDTH = 24
+
+
+class Count(NamedTuple):
+    """How many are done of how many; where and when counting began, and when the last one was done."""
+
+    done: int
+    total: int | None
+    first: int
+    start: float
+    last: float
+
+    @property
+    def rate(self) -> float:
+        """Of a second; 0 where nothing is known yet."""
+        return (self.done - self.first) / (self.last - self.start) if self.last > self.start else 0.0
+
+    def left(self, now: float) -> float | None:
+        """Seconds until all are done, None where nobody knows."""
+        if self.total is None or not self.rate:
+            return None
+        return max((self.total - self.done) / self.rate - (now - self.last), 0.0)
+
+
+class Bar:
+    """Listens to what the codec reports, and shows it."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._counts: dict[str, Count] = {}
+        self._start = monotonic()
+        self._lock = RLock()
+        self._live: Live | None = None
+        self._is_open = True
+        self._timer = Timer(DELAY, self._show)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def tell(self, unit: str, done: int, total: int | None) -> None:
+        """Takes a report of `cwic.progress`."""
+        now, old = monotonic(), self._counts.get(unit)
+        if old is None or done < old.done:
+            self._counts[unit] = Count(done, total, done, now, now)
+        elif (done, total) != (old.done, old.total):
+            self._counts[unit] = old._replace(done=done, total=total, last=now if done > old.done else old.last)
+
+    def line(self, now: float) -> tuple[str, Count | None, str]:
+        """What is shown at a time: before the bar, in it, and after it."""
+        counts = {unit: self._counts[unit] for unit in UNITS if unit in self._counts}
+        unit = next((unit for unit, count in counts.items() if count.total is None or count.total > 1), None)
+        if unit is None:
+            return self._label, None, _clock(now - self._start)
+        count = counts[unit]
+        parts = [f"{count.done} {unit}" if count.total is None else f"{count.done}/{count.total} {unit}"]
+        rate, left = count.rate, count.left(now)
+        if rate:
+            parts.append(f"{rate:.1f} {unit}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
+        parts.append(_clock(now - self._start) if left is None else f"{_clock(left)} left")
+        # Of what is in work now: of files and probes, which of its tiles.
+        inner = [c for u, c in counts.items() if UNITS.index(u) > UNITS.index(unit) and (c.total or 0) > 1]
+        if inner:
+            parts.append(f"tile {min(inner[-1].done + 1, inner[-1].total or 0)}/{inner[-1].total}")
+        return self._label, count, "  ".join(parts)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Nothing is shown inside, and the line is empty."""
+        with self._lock:
+            was_shown = self._live is not None
+            self._clear()
+            try:
+                yield
+            finally:
+                if was_shown:
+                    self._show()
+
+    def close(self) -> None:
+        """Clears the line for good."""
+        self._is_open = False
+        self._timer.cancel()
+        with self._lock:
+            self._clear()
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        with self._lock:
+            if self._is_open and self._live is None:
+                self._live = Live(
+                    console=Console(stderr=True),
+                    get_renderable=self._render,
+                    refresh_per_second=_FRAMES_PER_SECOND,
+                    transient=True,
+                    redirect_stdout=False,
+                    redirect_stderr=False,
+                )
+                self._live.start()
+
+    def _clear(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _render(self) -> RenderableType:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+
+        label, count, rest = self.line(monotonic())
+        total = count.total if count is not None else None
+        done = count.done if count is not None else 0
+        grid = Table.grid(padding=(0, 1))
+        for _ in range(3):
+            grid.add_column(no_wrap=True)
+        grid.add_row(label, ProgressBar(total=total, completed=done, width=_WIDTH, pulse=total is None), rest)
+        return grid
+
+
+_bar: Bar | None = None
+
+
+@contextmanager
+def shown(label: str) -> Iterator[None]:
+    """Shows how far the work inside is, if that takes some seconds and stderr is a terminal."""
+    global _bar
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    _bar = bar = Bar(label)
+    try:
+        with listening(bar.tell):
+            yield
+    finally:
+        _bar = None
+        bar.close()
+
+
+@contextmanager
+def hidden() -> Iterator[None]:
+    """What is printed inside does not meet the bar."""
+    if _bar is None:
+        yield
+        return
+    with _bar.hidden():
+        yield
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,153 @@
+"""All files of a run: coded here or in processes, written here, reported, counted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from pathlib import Path
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import typer
+
+from cwic.cli import bar, batch
+from cwic.cli.outcome import Outcome, Work, attempt
+from cwic.cli.plan import Job, shown
+from cwic.cli.summary import Summary
+from cwic.cli.tree import Plan, others_line
+from cwic.errors import InputError
+from cwic.evaluation.cores import threads_each
+from cwic.image.files import remove_temporary
+from cwic.progress import report
+from cwic.threads import thread_count
+
+MAX_TILES = 4
+"""Of one picture, as many tiles at a time unless more are asked for: each takes half a gigabyte."""
+
+
+class Share(NamedTuple):
+    """How a run is shared out: processes for files, threads of each, and tiles that each works on at a time."""
+
+    processes: int
+    threads: int
+    tiles: int
+
+
+def share(jobs: int | None, files: Sequence[Job], device: batch.Device) -> Share:
+    """What `--jobs` comes to: files at a time where there are several, else tiles at a time.
+
+    By default as many as fill the processors; on a GPU, one file.
+    """
+    asked = jobs or (1 if device is batch.Device.cuda else thread_count())
+    if len(files) <= 1:
+        return Share(1, thread_count(), jobs or min(asked, MAX_TILES))
+    if any(job.source.startswith("/dev/") for job in files):
+        return Share(1, thread_count(), asked)  # another process has other pipes
+    processes = min(asked, len(files))
+    return Share(processes, threads_each(processes), max(1, asked // processes))
+
+
+def run(
+    plan: Plan,
+    work: Work,
+    line: Callable[[dict[str, Any]], str],
+    *,
+    share: Share,
+    kind: str,
+    label: str,
+    force: bool,
+    skip_existing: bool,
+    as_json: bool,
+) -> None:
+    """Does all jobs of a plan. A failure is said in a line, and does not stop the others.
+
+    Args:
+        plan: what is to be done.
+        work: does one job but for writing.
+        line: a result in words, of its record.
+        share: how many at a time.
+        kind: what the files of a folder should be: said of those that are not.
+        label: what is done, for the bar.
+        force: outputs may be replaced.
+        skip_existing: an earlier run may have been killed: what it left half written is removed.
+        as_json: results as records.
+
+    Exits with the highest exit code among the failures, if there are any.
+    """
+    summary = Summary()
+    worst = 0
+    for folder, error in plan.unread:
+        worst = max(worst, batch.complain(folder, error))
+    if plan.folders and not (plan.jobs or plan.unread):
+        worst = max(worst, batch.complain(", ".join(plan.folders), InputError(f"there is no {kind} in it")))
+    if skip_existing:
+        for place in {os.path.dirname(job.target) for job in plan.jobs}:
+            remove_temporary(place or os.curdir)
+    total = len(plan.jobs)
+    with bar.shown(label), closing(_outcomes(work, plan.jobs, share)) as outcomes:
+        if total > 1:
+            report("files", 0, total)
+        for index, outcome in outcomes:
+            job = plan.jobs[index]
+            code = _end(job, outcome, line, force=force, as_json=as_json)
+            worst = max(worst, code)
+            summary.add(job, outcome.made, failed=bool(code))
+            if total > 1:
+                report("files", summary.done + summary.failed, total - summary.skipped)
+    if plan.others:
+        batch.say(f"cwic: {others_line(plan.others, kind)}")
+    if plan.folders and plan.jobs:
+        batch.say(str(summary))
+    if worst:
+        raise typer.Exit(worst)
+
+
+def _outcomes(work: Work, jobs: Sequence[Job], share: Share) -> Generator[tuple[int, Outcome], None, None]:
+    if share.processes > 1:
+        from cwic.cli.pool import in_processes
+
+        yield from in_processes(work, jobs, share.processes, share.threads)
+        return
+    for index, job in enumerate(jobs):
+        yield index, attempt(work, job)
+
+
+def _end(job: Job, outcome: Outcome, line: Callable[[dict[str, Any]], str], *, force: bool, as_json: bool) -> int:
+    """Says, writes and reports what came of a job. Returns its exit code."""
+    for text in outcome.said:
+        batch.say(text)
+    made = outcome.made
+    if made is None:
+        return outcome.exit_code
+    if made.replaces:
+        batch.say(batch.complaint(job.source, f"output {shown(job.target)} was damaged, and is replaced"))
+    if made.data is None:
+        if as_json:
+            batch.report("", made.record, as_json=True)
+        return 0
+    try:
+        start = perf_counter()
+        if job.makes_folder:
+            _make_folder_of(job.target)
+        batch.write(job.target, made.data, force=force or made.replaces)
+        if "seconds_by_stage" in made.record:
+            made.record["seconds_by_stage"]["write"] = perf_counter() - start
+        for note in made.notes:
+            batch.say(note)
+        batch.report("" if as_json else line(made.record), made.record, as_json=as_json, target=job.target)
+        if made.problem is not None:
+            raise made.problem
+    except batch.PASSED_ON:
+        raise
+    except Exception as error:
+        return batch.complain(job.source, error)
+    return 0
+
+
+def _make_folder_of(target: str) -> None:
+    try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        folder = os.path.dirname(target)
+        raise InputError(f"cannot make the folder {shown(folder)}: {error.strerror}") from None

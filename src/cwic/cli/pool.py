@@ -1,0 +1,124 @@
+"""Several files at a time, in processes that take one file after the other and keep the model loaded.
+
+They read and code, and this process writes: it can end them at any moment, and nothing half done is left. Unlike a
+pool of the standard library, a process that dies takes no file with it but its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+
+from cwic.cli.outcome import Outcome, Work, attempt, failure
+from cwic.cli.plan import Job
+from cwic.errors import CwicError
+from cwic.evaluation.cores import share_cores
+
+
+def in_processes(work: Work, jobs: Sequence[Job], processes: int, threads: int) -> Iterator[tuple[int, Outcome]]:
+    """Does the work of each job in one of that many processes, of that many threads each.
+
+    Yields the index of a job and its outcome, in the order in which they end. A process that dies fails its job, and
+    another takes its place. All of them end when the iterator is closed.
+    """
+    waiting = iter(enumerate(jobs))
+    workers: list[_Worker] = []
+    try:
+        for index, job in islice(waiting, processes):
+            workers.append(_Worker(work, threads))
+            workers[-1].give(index, job)
+        while workers:
+            ready = wait([worker.connection for worker in workers])
+            for worker in [worker for worker in workers if worker.connection in ready]:
+                index, outcome = worker.index, worker.take()
+                following = next(waiting, None)
+                is_dead = outcome is None
+                if is_dead or following is None:
+                    workers.remove(worker)
+                    worker.end()
+                if following is not None:
+                    # The next job is given before what was made of this one is written.
+                    if is_dead:
+                        workers.append(_Worker(work, threads))
+                    (workers[-1] if is_dead else worker).give(*following)
+                yield index, outcome or failure([], jobs[index], worker.death())
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+class _Worker:
+    """One process and the way to it."""
+
+    def __init__(self, work: Work, threads: int) -> None:
+        # Started anew: threads do not survive a fork, and numpy counts the cores when it is imported.
+        context = multiprocessing.get_context("spawn")
+        self.connection, its_end = context.Pipe()
+        self.index = -1
+        self._process = context.Process(target=_serve, args=(its_end, work, threads), daemon=True)
+        with _interrupts_held():
+            self._process.start()
+        its_end.close()  # so that its death ends the connection
+
+    def give(self, index: int, job: Job) -> None:
+        """A job to work on. If the process is dead, `take` says so."""
+        self.index = index
+        with suppress(OSError):
+            self.connection.send(job)
+
+    def take(self) -> Outcome | None:
+        """The outcome of the job, None if the process died."""
+        try:
+            outcome: Outcome = self.connection.recv()
+            return outcome
+        except (EOFError, OSError):
+            return None
+
+    def death(self) -> CwicError:
+        """Why it died, as far as that is known, after its end."""
+        code = self._process.exitcode or 0
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return CwicError(f"its process {how}; if memory ran out, fewer --jobs take less")
+
+    def end(self) -> None:
+        """Ends it at once, if it has not ended by itself."""
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+
+def _serve(connection: Connection, work: Work, threads: int) -> None:
+    """What a process does until nobody sends any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be held back
+    share_cores(threads)  # before numpy is imported
+    with suppress(EOFError, OSError):
+        while True:
+            job = connection.recv()
+            try:
+                outcome = attempt(work, job)
+            except BaseException as error:
+                outcome = failure([], job, error)
+            if outcome.made is not None and isinstance(outcome.made.data, memoryview):
+                outcome = outcome._replace(made=outcome.made._replace(data=bytes(outcome.made.data)))
+            connection.send(outcome)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """A process started inside never hears of Ctrl-C: the one that started it ends it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    with suppress(ImportError):
+        from multiprocessing.resource_tracker import ensure_running
+
+        ensure_running()  # it lets go of all signals when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
