@@ -133,7 +133,7 @@ def test_targets_and_what_is_out_of_reach(run_cwic: Run, tmp_path: Path) -> None
     assert 0 < json.loads(answer.out)["quality"] < 100
     answer = run_cwic("encode", tmp_path / "a.png", "--target-psnr", 95, "-f")
     assert answer.code == 5
-    assert "95 dB are out of reach: this picture gets" in answer.err
+    assert "95.00 dB is out of reach: this picture gets" in answer.err
     assert (tmp_path / "a.cwic").stat().st_size <= 1000
 
 
@@ -204,3 +204,17 @@ def test_models_show_names_the_parts(run_cwic: Run, part: str) -> None:
     answer = run_cwic("models", "show", "cwic-s")
     assert answer.code == 0
     assert any(line.startswith(f"{part} ") for line in answer.out.decode().splitlines())
+
+
+def test_a_small_picture(run_cwic: Run, tmp_path: Path) -> None:
+    with Image.open(COFFEE) as photo:
+        (tmp_path / "a.cwic").write_bytes(cwic.encode(photo.convert("RGB").crop((0, 0, 250, 170))))
+    for args, size in ((["--scale", 8], (32, 22)), (["--scale", 16, "--crop", "20,40,33,33"], (3, 3))):
+        answer = run_cwic("decode", tmp_path / "a.cwic", *args, "-o", tmp_path / "a.png", "-f")
+        assert answer.code == 0
+        with Image.open(tmp_path / "a.png") as image:
+            assert image.size == size
+        again = run_cwic("decode", tmp_path / "a.cwic", *args, "-o", tmp_path / "a.png", "--skip-existing", "--json")
+        assert (again.code, json.loads(again.out)["skipped"]) == (0, True)
+    assert run_cwic("decode", tmp_path / "a.cwic", "--scale", 4, "-f").code == 2
+    assert run_cwic("decode", tmp_path / "a.cwic", "--scale", 8, "--recover", "-f").code == 2

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import cwic
 from cwic.container import DEFAULT_LIMITS, TILE, Chunk, Header, pack_tile, read_container, write_container
 from cwic.image.metadata import metadata_of
 
@@ -258,7 +259,7 @@ def test_a_name_that_is_no_text_is_said_with_escapes(
     assert second.startswith(str(photo))
     assert Path(odd).with_suffix(".cwic").is_file()
     record = json.loads(run_cwic("encode", odd, "-f", "--json").out)
-    assert record["input"] == odd
+    assert record["input"] == odd.encode(errors="surrogateescape").decode(errors="backslashreplace")
     # A terminal of few letters.
     few = photo.rename(photo.with_name("\u5199\u771f.png"))
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "latin-1"))
@@ -336,3 +337,21 @@ def test_seconds_say_whether_the_model_was_loaded_in_them(run_cwic: Run, photo: 
     first, second = run_cwic("encode", photo, other, "-f").out.decode().splitlines()
     assert first.endswith(" s with loading the model")
     assert second.endswith(" s")
+
+
+def test_targets_effort_and_tune_reach_the_codec(run_cwic: Run, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    encode = cwic.encode
+
+    def seen(image: Image.Image, **options: Any) -> bytes:
+        asked.update(options)
+        return encode(image, **options)
+
+    monkeypatch.setattr(cwic, "encode", seen)
+    answer = run_cwic("encode", photo, "--target-ssimulacra2", 70, "-e", 7, "-m", "s", "--tune", "psnr", "--json")
+    assert answer.code == 0
+    assert (asked["target_ssimulacra2"], asked["effort"], asked["model"]) == (70, 7, "cwic-s")
+    assert json.loads(answer.out)["model"] == "cwic-s"
+    for wrong in (["-e", 10], ["--tune", "ear"], ["--target-ms-ssim", 0.9, "-q", 50], ["--target-ms-ssim", -1]):
+        assert run_cwic("encode", photo, *wrong, "-f").code == 2
+    assert run_cwic("encode", photo, "-m", "m", "--tune", "ms-ssim", "-f").code == 4
