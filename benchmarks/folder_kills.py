@@ -2,7 +2,7 @@
 
     python benchmarks/folder_kills.py [COUNT]
 
-Encodes 40 pictures, two at a time, kills the command after a random time and starts it again with --skip-existing,
+Encodes 24 pictures, two at a time, kills the command after a random time and starts it again with --skip-existing,
 COUNT times (10 by default). Then lets it end, and compares with a run that nobody killed.
 """
 
@@ -21,7 +21,7 @@ import cwic
 from cwic.errors import FormatError
 
 PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "coffee.png"
-PICTURES, SIDE = 40, 192
+PICTURES, SIDE = 24, 128
 
 
 def start(photos: Path, out: Path) -> subprocess.Popen[str]:
