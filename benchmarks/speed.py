@@ -27,11 +27,12 @@ from types import TracebackType
 from PIL import Image, features
 
 import cwic
-from cwic.models.catalog import shipped
+from cwic.config import PSNR
+from cwic.models.catalog import CATALOG
 from cwic.networks.engine import engine
 from cwic.threads import thread_count
 
-MODELS = tuple(name for name in shipped() if not name.endswith("-ms-ssim"))  # one shape is one speed
+MODELS = tuple(row.name for row in CATALOG.values() if row.shipped and row.tune == PSNR)  # one shape is one speed
 QUALITY = 50
 SIZE = (768, 512)
 REPEATS = 9

@@ -31,12 +31,12 @@ def _fake_encode(
     image: Image.Image,
     *,
     quality: float | None = None,
-    model: str = "cwic-s",
+    model: str = "s",
     metadata: Metadata | None = None,
     strip: bool = False,
     **_: object,
 ) -> bytes:
-    if model not in ("cwic-s", "cwic-m"):
+    if catalog.chosen(model, None) not in catalog.CATALOG:
         raise ModelError(f"unknown model {model}")
     pixels = np.asarray(image).tobytes()
     header = Header(FAKE_ID, image.width, image.height, image.mode, round(10 * (50 if quality is None else quality)))
@@ -58,7 +58,7 @@ def _fake_decode(data: bytes, **_: object) -> Image.Image:
 @pytest.fixture
 def fake_codec(monkeypatch: pytest.MonkeyPatch) -> None:
     """A codec that stores pixels: real files and errors at no cost, to test what lies around the codec."""
-    monkeypatch.setattr(catalog, "name_of", lambda model_id: "cwic-s" if model_id == FAKE_ID else None)
+    monkeypatch.setattr(catalog, "name_of", lambda model_id: catalog.DEFAULT if model_id == FAKE_ID else None)
     monkeypatch.setenv("CWIC_THREADS", "1")  # in this process: another would have the real codec
     monkeypatch.setattr(cwic, "encode", _fake_encode)
     monkeypatch.setattr(cwic, "decode", _fake_decode)

@@ -37,7 +37,7 @@ def test_every_size_comes_back_as_it_was(photograph: Image.Image, size: tuple[in
     assert (decoded.size, decoded.mode) == (size, mode)
     assert psnr(image, decoded) > 18
     info = cwic.read_info(data)
-    assert (info.width, info.height, info.mode, info.quality, info.model) == (*size, mode, 70, "cwic-s")
+    assert (info.width, info.height, info.mode, info.quality, info.model) == (*size, mode, 70, "cwic-s-eye")
 
 
 def test_more_quality_is_more_bytes_and_a_better_picture(photograph: Image.Image) -> None:

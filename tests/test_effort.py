@@ -41,7 +41,7 @@ def test_effort_is_fewer_bits_for_the_same_error(photograph: Image.Image) -> Non
     image = photograph.crop((0, 0, 320, 192))
     costs = []
     for effort, tile in ((5, None), (6, None), (7, None), (5, 128), (7, 128)):
-        data = cwic.encode(image, quality=60, effort=effort, tile=tile)
+        data = cwic.encode(image, quality=60, effort=effort, tile=tile, tune="psnr")
         error = 10 ** (-psnr(np.asarray(image), np.asarray(cwic.decode(data))) / 10)
         costs.append(8 * len(data) / (320 * 192) + lmbda_of(600) * 255**2 * error)
     assert costs[2] < costs[1] < costs[0]
@@ -56,3 +56,10 @@ def test_no_such_effort(photograph: Image.Image) -> None:
     for wrong in (2.5, "7", None, True):
         with pytest.raises(TypeError, match="effort must be a whole number"):
             cwic.encode(photograph, effort=wrong)  # type: ignore[arg-type]
+
+
+def test_models_that_are_not_tuned_to_psnr_are_not_refined(photograph: Image.Image) -> None:
+    for tune in ("eye", "ms-ssim"):
+        with pytest.raises(ValueError, match=r"effort 6 refines by the squared error, which cwic-s-.* is not tuned to"):
+            cwic.encode(photograph, effort=6, tune=tune)
+        cwic.encode(photograph.crop((0, 0, 64, 64)), effort=1, tune=tune)

@@ -24,7 +24,7 @@ DATA = write_container(
 def test_info_of_bytes_and_of_a_file(tmp_path: Path) -> None:
     info = read_info(DATA)
     assert info.format_version == 1
-    assert (info.model_id, info.model) == (b"fake".hex(), "cwic-s")
+    assert (info.model_id, info.model) == (b"fake".hex(), "cwic-s-eye")
     assert (info.width, info.height, info.mode, info.quality) == (300, 200, "RGB", 42.5)
     assert info.tiles == (2, 1)
     assert info.file_bytes == len(DATA)

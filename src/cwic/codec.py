@@ -100,7 +100,7 @@ def encode(
             least five sixths from 0.1 megapixels on. Files grow by 1 to 5 %: docs/tiles.md.
         effort: 1 (fastest) to 9 (smallest): how long to look for fewer bits at the same quality. From 6 on latents are
             refined for the picture at hand; each effort takes about twice the time of the one before it, and no file
-            gets worse. Models that are not tuned to PSNR are not refined. docs/effort.md has figures.
+            gets worse. That is for models tuned to PSNR alone. docs/effort.md has figures.
         jobs: tiles to work on at a time, in threads.
         device: where the networks run, `cpu` or `cuda`. It does not change what the file decodes to.
         limits: the largest picture to accept.
@@ -141,6 +141,11 @@ def encode(
         chunks = _side_chunks(picture, kept, limits)
     with stage("loading"):
         network = catalog.open_model(model, device)
+    if effort > DEFAULT_EFFORT and not network.has_outlook:
+        raise ValueError(
+            f"effort {effort} refines by the squared error, which {model} is not tuned to: take an effort up to "
+            f"{DEFAULT_EFFORT}, or a model of the cwic family that is tuned to psnr"
+        )
     tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 
     def file_at(level: int, effort: int) -> bytes:

@@ -33,7 +33,7 @@ def test_a_photograph_to_a_small_file_and_back(run_cwic: Run, tmp_path: Path) ->
     assert coded.stat().st_size < COFFEE.stat().st_size / 8
     assert 10 * np.log10(255**2 / np.mean(difference**2)) > 26
     record = json.loads(run_cwic("info", "--json", coded).out)
-    assert (record["model"], record["quality"], record["width"]) == ("cwic-s", 50, 600)
+    assert (record["model"], record["quality"], record["width"]) == ("cwic-s-eye", 50, 600)
 
 
 def test_pipes_make_the_same_file_as_the_library(run_cwic: Run) -> None:

@@ -43,7 +43,7 @@ def test_json(run_cwic: Run, photo: Path) -> None:
     size = photo.with_name("b").stat().st_size
     assert (record["input"], record["output"]) == (str(photo), str(photo.with_name("b")))
     assert (record["width"], record["height"], record["bytes"]) == (30, 20, size)
-    assert (record["quality"], record["model"]) == (50, "cwic-s")
+    assert (record["quality"], record["model"]) == (50, "cwic-s-eye")
     assert record["bpp"] == pytest.approx(8 * size / 600)
     assert record["seconds"] >= 0
 

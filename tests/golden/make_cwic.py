@@ -1,4 +1,4 @@
-"""Makes the golden files of cwic-s and cwic-m: `python tests/golden/make_cwic.py`, when weights or the format change.
+"""Makes the golden files: `python tests/golden/make_cwic.py`, when weights or the format change.
 
 A golden file is decoded wherever the tests run: what one machine wrote, every other has to read to the same latents.
 """
@@ -48,6 +48,7 @@ def golden_files(photograph: Image.Image) -> dict[str, bytes]:
     return {
         "cwic_s": cwic.encode(photograph, quality=40, model="cwic-s", strip=True),
         "cwic_m": cwic.encode(photograph.crop((100, 60, 292, 188)), quality=60, model="cwic-m", strip=True),
+        "cwic_s_eye": cwic.encode(photograph.crop((60, 40, 252, 168)), quality=70, model="cwic-s-eye", strip=True),
         "cwic_s_tiled": cwic.encode(tiled, quality=60, model="cwic-s", tile=128, metadata=metadata),
     }
 

@@ -51,6 +51,7 @@ def test_sizes_and_tunes_stand_for_models(monkeypatch: pytest.MonkeyPatch) -> No
         catalog.chosen("cwic-m", EYE)
     with pytest.raises(ValueError, match="tune must be one of psnr, ms-ssim, eye"):
         catalog.chosen("s", "ssim")
+    assert catalog.DEFAULT == "cwic-s-eye"
     # A size without the default tune has another one.
     monkeypatch.setattr(catalog, "DEFAULT_TUNE", MS_SSIM)
     assert (catalog.chosen("s", None), catalog.chosen("m", None)) == ("cwic-s-ms-ssim", "cwic-m")

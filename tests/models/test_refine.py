@@ -81,9 +81,3 @@ def test_efforts(model: CwicModel, y: NDArray[np.float32], goal: Goal) -> None:
     assert files[0].data != files[1].data
     assert files[0].data == model.compress(y, LEVEL, error_weight=1e12).data
     assert nearest > 0
-
-
-def test_models_that_please_others_are_not_refined(model: CwicModel, y: NDArray[np.float32], goal: Goal) -> None:
-    other = CwicModel(model.data._replace(tune="eye"))
-    assert not other.has_outlook
-    assert compress(other, y, lambda: goal, LEVEL, 0, 9).data == model.compress(y, LEVEL).data

@@ -144,4 +144,4 @@ def test_a_changed_integer_of_an_imported_network_is_found(cwam2024_weights: Pat
 
 def test_weights_that_do_not_say_how_to_round_are_rounded_as_those_in_the_package(weights: Path) -> None:
     rewrite(weights, {"encoder": None})
-    assert load_weights(weights).data.error_weight == catalog.open_model(catalog.DEFAULT).data.error_weight
+    assert load_weights(weights).data.error_weight == catalog.open_model("cwic-s").data.error_weight

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from cwic.arguments import check_device, check_type, model_name
-from cwic.config import MS_SSIM, PSNR, TUNES, Cwam2024Config, CwicConfig, ModelConfig
+from cwic.config import EYE, MS_SSIM, PSNR, TUNES, Cwam2024Config, CwicConfig, ModelConfig
 from cwic.errors import ModelError
 from cwic.models.registry import FAMILIES, PartSummary
 
@@ -72,6 +72,7 @@ CATALOG = {
     row.name: row
     for row in (
         CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True, "s"),
+        CatalogRow("cwic-s-eye", "cwic-s trained for the eye: the default", CwicConfig(), True, "s", EYE),
         CatalogRow("cwic-m", "middle: a tenth fewer bits, in two to three times the time", _MIDDLE, True, "m"),
         CatalogRow("cwic-s-ms-ssim", "cwic-s trained for MS-SSIM instead of PSNR", CwicConfig(), True, "s", MS_SSIM),
         CatalogRow("cwam2024", "the published network (Mudgal & Liu, ISVC 2024)", Cwam2024Config(), False),
@@ -79,7 +80,7 @@ CATALOG = {
     )
 }
 SIZES = ("s", "m")
-DEFAULT_SIZE, DEFAULT_TUNE = "s", PSNR
+DEFAULT_SIZE, DEFAULT_TUNE = "s", EYE
 SUFFIX = ".safetensors"
 FOLDERS_VARIABLE = "CWIC_MODELS"
 MAX_METADATA_BYTES = 1 << 20

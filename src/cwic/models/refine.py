@@ -48,13 +48,13 @@ def compress(
 ) -> CodedLatents:
     """The latents `y` of a tile, coded with as much work as `effort` allows, `FASTEST` to `MOST`.
 
-    The least rounds to the nearest, those up to the default by the cost of symbols, and higher ones refine, where the
-    model can be refined. `goal` is asked for what refined latents are to give.
+    The least rounds to the nearest, those up to the default by the cost of symbols, and higher ones refine: for models
+    with `has_outlook` alone. `goal` is asked for what refined latents are to give.
     """
     if effort == FASTEST:
         return model.compress(y, level, tile, error_weight=float("inf"))
     steps = STEPS.get(effort, 0)
-    if not steps or not model.has_outlook:
+    if not steps:
         return model.compress(y, level, tile)
     return refine(model, y, goal(), level, tile, steps)
 
