@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 import cwic
-from cwic.cli import data, decode, encode, eval, export, info, models, train
+from cwic.cli import data, decode, encode, eval, export, info, models, train, view
 
 app = typer.Typer(
     help="cwic: a learned image codec. A photograph to a small file and back.",
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.command("encode")(encode.encode)
 app.command("decode")(decode.decode)
 app.command("info")(info.info)
+app.command("view")(view.view)
 app.add_typer(models.app, name="models")
 app.command("train")(train.train)
 app.command("export")(export.export)

@@ -36,7 +36,7 @@ _INT32 = 1 << 31
 
 def page_models() -> dict[str, str]:
     """The files of all models at hand that a page can use: the name of a file, and that of its model."""
-    files = {}
+    files: dict[str, str] = {}
     for name in catalog.names():
         try:
             found = catalog.describe(name)
