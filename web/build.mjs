@@ -16,6 +16,7 @@ await build({
   format: 'esm',
   target: 'es2022',
   minify: true,
+  keepNames: true, // errors are known by them
   legalComments: 'eof',
   conditions: ['onnxruntime-web-use-extern-wasm'],
   external: ['./cwic.js'], // the viewer shares the module of <cwic-image>
