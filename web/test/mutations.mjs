@@ -48,7 +48,7 @@ function mutated(source) {
   let data = Uint8Array.from(source);
   const changes = 1 + random(4);
   for (let k = 0; k < changes; k++) {
-    const at = random(random(3) ? data.length : 40);
+    const at = Math.min(random(random(3) ? data.length : 40), data.length);
     switch (random(6)) {
       case 0:
         data[at] ^= 1 << random(8);
