@@ -68,8 +68,13 @@ DROP = """([name, text]) => {
   const file = new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name);
   const dataTransfer = new DataTransfer();
   dataTransfer.items.add(file);
-  document.querySelector('main').dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+  const how = { dataTransfer, bubbles: true, cancelable: true };
+  document.querySelector('main').dispatchEvent(new DragEvent('drop', how));
 }"""
+SAID = """() => [...document.querySelectorAll('cwic-image')].map((each) => {
+  const message = each.shadowRoot.querySelector('p');
+  return message.hidden ? '' : message.innerText;
+})"""
 COLOUR = """([x, y]) => {
   const canvas = document.getElementById('view');
   return [...canvas.getContext('2d').getImageData(x, y, 1, 1).data.slice(0, 3)];
@@ -250,12 +255,8 @@ def test_the_element_on_a_page_of_somebody_else(browser: Any, site: str) -> None
     page.goto(site + "mine.html")
     page.wait_for_function("() => document.querySelector('cwic-image')?.picture")
     assert page.evaluate("() => document.querySelector('cwic-image').picture.threads") == 1
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('cwic-image')].slice(1).every((e) => e.shadowRoot.querySelector('p').innerText)"
-    )
-    said = page.evaluate(
-        "() => [...document.querySelectorAll('cwic-image')].map((e) => e.shadowRoot.querySelector('p').innerText)"
-    )
+    page.wait_for_function(f"() => ({SAID})().slice(1).every((text) => text)")
+    said = page.evaluate(SAID)
     assert "cut short" in said[1]
     assert "which this page does not have" in said[2]
     page.close()
