@@ -107,7 +107,6 @@ int reader_call(Reader *reader, uint32_t count, const uint8_t *indexes, int16_t 
 }
 
 int reader_end(const Reader *reader, uint16_t crc) {
-    uint32_t ahead = reader->any ? reader->read : 0;
-    if (ahead < reader->words || (reader->any && reader->offset >= (1ull << 33) - 1)) return NOT_ENDED;
+    if (reader->read < reader->words || (reader->any && reader->offset >= (1ull << 33) - 1)) return NOT_ENDED;
     return reader->crc == crc ? DONE : WRONG_CHECKSUM;
 }
