@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import runpy
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,11 +19,13 @@ import pytest
 from PIL import Image
 
 import cwic
+from cwic.container import read_container
 from cwic.image.metadata import upright
 from cwic.view.server import ViewServer
 from cwic.view.site import write_site
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+PHOTOGRAPH = GOLDEN.parents[1] / "examples" / "chelsea.png"
 NAMES = ["cwic_s", "cwic_s_tiled", "cwic_m"]
 PATIENCE = 120_000
 """Milliseconds: on a busy machine the first picture waits long for its networks."""
@@ -126,6 +129,18 @@ def _assert_alike(pixels: np.ndarray, image: Image.Image) -> None:
 def test_golden_files_have_the_same_latents(page: Any, name: str) -> None:
     recorded = json.loads((GOLDEN / f"{name}.json").read_text())["latents"]
     assert page.evaluate(LATENTS, _coded((GOLDEN / f"{name}.cwic").read_bytes())) == recorded
+
+
+@pytest.mark.parametrize(
+    ("model", "quality"), [("cwic-s", 0), ("cwic-s", 100), ("cwic-s-ms-ssim", 37.3), ("cwic-m", 99.9)]
+)
+def test_other_levels_have_the_same_latents(page: Any, model: str, quality: float) -> None:
+    with Image.open(PHOTOGRAPH) as image:
+        pixels = np.asarray(image.convert("RGB"))[60:200, 100:250].copy()
+    pixels[40:90] = np.where(pixels[40:90] > 120, 255, 0)  # edges that symbols of a table's reach do not hold
+    data = cwic.encode(pixels, quality=quality, model=model, tile=128)
+    expected = runpy.run_path(str(GOLDEN / "make_cwic.py"))["latents_hash"](read_container(data))
+    assert page.evaluate(LATENTS, _coded(data)) == expected
 
 
 @pytest.mark.parametrize("name", NAMES)

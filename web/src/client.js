@@ -29,6 +29,7 @@ export function decodeBlocks(data, { crop = null, turn = true, models = '', sign
   if (!worker) start();
   const job = ++jobs;
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const finish = (settle, value) => {
       waiting.delete(job);
       settle(value);
