@@ -1,12 +1,14 @@
 // <cwic-image src="photo.cwic" alt="..." models="models/">: a picture on any page, like <img>.
 import { bytesOf, decodeToCanvas } from './client.js';
 
-const STYLE = `
+// A sheet and no <style>, so that it works under a Content-Security-Policy too.
+const STYLE = new CSSStyleSheet();
+STYLE.replaceSync(`
   :host { display: inline-block; max-width: 100%; }
   :host([hidden]) { display: none; }
   canvas { display: block; max-width: 100%; height: auto; }
   p { margin: 0; padding: 0.5em; border: 1px solid currentcolor; font: 0.9em/1.3 system-ui, sans-serif; }
-`;
+`);
 
 export class CwicImage extends HTMLElement {
   static observedAttributes = ['src', 'alt'];
@@ -17,12 +19,12 @@ export class CwicImage extends HTMLElement {
 
   constructor() {
     super();
-    const style = document.createElement('style');
-    style.textContent = STYLE;
     this.#canvas.setAttribute('role', 'img');
     this.#message.setAttribute('role', 'alert');
     this.#message.hidden = true;
-    this.attachShadow({ mode: 'open' }).append(style, this.#canvas, this.#message);
+    const root = this.attachShadow({ mode: 'open' });
+    root.adoptedStyleSheets = [STYLE];
+    root.append(this.#canvas, this.#message);
   }
 
   get src() {

@@ -37,6 +37,7 @@ async function show(entry, settings = null) {
   $('file').value = String(entries.indexOf(entry));
   $('hint').hidden = $('error').hidden = true;
   document.title = `${entry.name} - cwic`;
+  if (!settings) showFacts($('facts').tBodies[0], []);
   try {
     busy(settings ? 'encoding …' : 'reading …');
     entry.settings = settings ?? entry.settings ?? {};
@@ -44,16 +45,19 @@ async function show(entry, settings = null) {
     signal.throwIfAborted();
     busy('decoding …');
     const canvas = document.createElement('canvas');
-    let shown = false;
+    let shown = 0;
+    let tiles = 1;
     state.known = await decodeToCanvas(data, canvas, {
       signal,
+      onOpen: (opened) => (tiles = opened.tiles),
       onBlock: () => {
         signal.throwIfAborted();
         if (!shown) {
           const fits = state.second?.width === canvas.width && state.second?.height === canvas.height;
           stage.show(canvas, settings && fits ? state.second : null);
         }
-        shown = true;
+        shown++;
+        if (tiles > 1) busy(`decoding … ${Math.min(shown, tiles)} of ${tiles} tiles`);
         stage.draw();
       },
     });
