@@ -21,6 +21,12 @@ function start() {
   };
 }
 
+// Begins to load what every picture needs, before the first one is there.
+export function prepare() {
+  if (!worker) start();
+  worker.postMessage({ prepare: true });
+}
+
 // Decodes the bytes of a file, an ArrayBuffer or Uint8Array, and calls `onOpen` with what it says of itself, then
 // `onBlock` with {left, top, width, height, rgba}. Resolves to what is said at the end: {model, milliseconds, threads}.
 // `crop` is {left, top, width, height}; `turn` sets the picture upright; `models` is the URL of the models' folder;

@@ -7,10 +7,16 @@ import { orientationOf, turnBlock, turnedSize } from './decoder/orient.js';
 
 const MAX_THREADS = 8;
 
+// A network of one operator: to load it is to load the runtime.
+const SMALLEST =
+  'CAk6ZgoMCgF4EgF5IgRSZWx1EgRjd2ljWicKAXgSIgogCAESHAoFEgN4LjAKBRIDeC4xCgUSA3guMgoFEgN4LjNiJwoBeRIiCiAIARIcCgUSA3ku' +
+  'MAoFEgN5LjEKBRIDeS4yCgUSA3kuM0ICEBQ=';
+
 const base = new URL('.', self.location.href);
 const models = new Map();
 const stopped = new Set();
 let module = null;
+let runtime = null;
 let queue = Promise.resolve();
 
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MAX_THREADS) : 1;
@@ -20,9 +26,17 @@ ort.env.wasm.wasmPaths = {
 };
 
 self.onmessage = ({ data: message }) => {
-  if (message.stop) stopped.add(message.job);
+  if (message.prepare) prepare();
+  else if (message.stop) stopped.add(message.job);
   else queue = queue.then(() => work(message));
 };
+
+// Begins to load what every picture needs, all at the same time; a failure is told to the picture that waits for it.
+function prepare() {
+  module ??= fetched(new URL('cwic.wasm', base), 'the decoder').then((bytes) => WebAssembly.compile(bytes));
+  runtime ??= ort.InferenceSession.create(Uint8Array.from(atob(SMALLEST), (c) => c.charCodeAt(0)));
+  for (const loading of [module, runtime]) loading.catch(() => {});
+}
 
 // Answers {job, ...}: `opened`, then `block` by block, then `done`; or `error` at any time.
 async function work({ job, data, crop, turn, models: from }) {
@@ -62,12 +76,17 @@ async function work({ job, data, crop, turn, models: from }) {
 async function modelOf(id, from) {
   const folder = new URL(from || 'models/', base);
   if (!models.has(id)) {
-    module ??= await WebAssembly.compile(await fetched(new URL('cwic.wasm', base), 'the decoder'));
+    prepare();
     const missing = `the file was written with model ${id}, which this page does not have`;
     const bytes = await fetched(new URL(`${id}.safetensors`, folder), `model ${id}`, missing);
     const fetchAnalysis = () => fetched(new URL(`${id}-analysis.safetensors`, folder), `the analysis of model ${id}`);
-    const model = new Model(bytes, { ort, module, fetchAnalysis });
+    const model = new Model(bytes, { ort, module: await module, fetchAnalysis });
     if (model.id !== id) throw new ModelError(missing);
+    try {
+      await runtime;
+    } catch (error) {
+      throw new ModelError(`ONNX Runtime cannot be loaded: ${error.message}`);
+    }
     await model.warm();
     models.set(id, model);
   }

@@ -1,5 +1,5 @@
 // The page of web/dist and of `cwic view`: files in, pictures out, beside what they are compared with.
-import { bytesOf, CwicError, decodeToCanvas, InputError } from './cwic.js';
+import { bytesOf, CwicError, decodeToCanvas, InputError, prepare } from './cwic.js';
 import { psnr, showFacts } from './facts.js';
 import { Server } from './server.js';
 import { Stage } from './stage.js';
@@ -271,6 +271,7 @@ function wire() {
 
 async function start() {
   wire();
+  prepare();
   if (!server) {
     const wanted = new URLSearchParams(location.search).get('src');
     if (!wanted) return;
