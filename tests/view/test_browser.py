@@ -138,7 +138,7 @@ def test_other_levels_have_the_same_latents(page: Any, model: str, quality: floa
     with Image.open(PHOTOGRAPH) as image:
         pixels = np.asarray(image.convert("RGB"))[60:200, 100:250].copy()
     pixels[40:90] = np.where(pixels[40:90] > 120, 255, 0)  # edges that symbols of a table's reach do not hold
-    data = cwic.encode(pixels, quality=quality, model=model, tile=128)
+    data = cwic.encode(pixels, quality=quality, model=model)
     expected = runpy.run_path(str(GOLDEN / "make_cwic.py"))["latents_hash"](read_container(data))
     assert page.evaluate(LATENTS, _coded(data)) == expected
 

@@ -9,6 +9,7 @@ const GAIN_BITS = 24;
 const OCTAVE = 256;
 const KNOT_SPACING = 128;
 const Z_MAX = 31;
+const WARM = 8; // positions a side
 
 export class Model {
   // `bytes` are a file of `cwic.view.page_model`; `ort` is ONNX Runtime Web, `module` the compiled wasm module, and
@@ -28,8 +29,11 @@ export class Model {
     this.gainsAt = new Map();
   }
 
-  // Loads the synthesis, which a first picture would wait for.
+  // Loads the synthesis, which a first picture would wait for. Work on nothing before that makes the browser compile the
+  // exact part well while it loads: at first it compiles fast, and its code is then ten times as slow.
   async warm() {
+    const { M, hyper_channels: C } = this.config;
+    this.exact.writeTile(new Float32Array(M * WARM ** 2), new Int16Array((C * WARM ** 2) / 16), WARM, WARM, 0);
     await this.#session(this.tensors, 'g_s');
   }
 
