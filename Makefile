@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench results bench-train ablation train-demo clean
+.PHONY: help demo test check web bench results bench-train ablation train-demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ check: $(READY) ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+web: ## build web/dist, the page of cwic view; needs clang, lld and npm
+	cd web && npm ci --ignore-scripts && npm run build
 
 bench: $(READY) ## encode and decode times beside AVIF
 	$(BIN)/python benchmarks/speed.py

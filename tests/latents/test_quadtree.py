@@ -133,3 +133,10 @@ def test_tensors_that_are_missing_or_absurd_are_refused(small: CwicConfig, tenso
     }
     with pytest.raises(ModelError, match="streams could overflow"):
         QuadtreePrior(small, tensors | absurd)
+
+
+def test_no_mean_is_larger_than_is_said(prior: QuadtreePrior, z_hat: np.ndarray) -> None:
+    level = 500
+    state = prior._h_s(z_hat << 6)
+    mean, _ = prior._predict(0, state, level)
+    assert 0 < np.abs(mean).max() <= prior.mean_reach

@@ -65,3 +65,15 @@ def test_whole_numbers_become_int64() -> None:
     (tensor,) = model.graph.initializer
     assert onnx.numpy_helper.to_array(tensor).tolist() == [1, -1, 0, 2]
     assert tensor.data_type == onnx.TensorProto.INT64
+
+
+def test_halves_stay_halves_and_become_floats_when_loaded() -> None:
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load_from_string(onnx_bytes(GRAPH, WEIGHTS, halves=True))
+    onnx.checker.check_model(model, full_check=True)
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    assert {name: tensor.dtype for name, tensor in tensors.items()} == {"w.half": np.float16, "b": np.float32}
+    np.testing.assert_array_equal(tensors["w.half"], WEIGHTS["w"])
+    cast = model.graph.node[0]
+    assert (cast.op_type, cast.input[0], cast.output[0]) == ("Cast", "w.half", "w")
+    assert [node.op_type for node in model.graph.node[1:]] == [node.operator for node in GRAPH.nodes]

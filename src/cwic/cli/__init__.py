@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 import cwic
-from cwic.cli import data, decode, desktop, encode, eval, export, info, models, thumbnail, train
+from cwic.cli import data, decode, desktop, encode, eval, export, info, models, thumbnail, train, view
 
 app = typer.Typer(
     help="cwic: a learned image codec. A photograph to a small file and back.",
@@ -33,6 +33,7 @@ app.command("decode")(decode.decode)
 app.command("info")(info.info)
 app.command("thumbnail")(thumbnail.thumbnail)
 app.add_typer(desktop.app, name="desktop")
+app.command("view")(view.view)
 app.add_typer(models.app, name="models")
 app.command("train")(train.train)
 app.command("export")(export.export)

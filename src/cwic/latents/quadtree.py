@@ -128,6 +128,11 @@ class QuadtreePrior:
         self._log2_gain_magnitude = take(tensors, "gain_magnitude_table", "int32", 2 * GAIN_OCTAVES * octave + 1)
         self._prove_bounds()
 
+    @property
+    def mean_reach(self) -> int:
+        """No mean, a stream in units of y, is larger."""
+        return max(head.reach for head in self._heads)
+
     def z_index(self, level: int) -> NDArray[np.uint8]:
         """The scale index of each channel of z at `level`: uint8 `[C_z]`."""
         return scale_index(interpolate(self._z_log2_scale, level))

@@ -16,22 +16,31 @@ from cwic.networks.graph import Attribute, Graph, Node
 
 IR_VERSION = 9
 OPSET = 20
-_FLOAT, _INT64 = 1, 7
+_FLOAT, _INT64, _HALF = 1, 7, 10
+_AS_HALF = ".half"
 _TYPES = {"float32": _FLOAT, "int64": _INT64}
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS = 1, 2, 3, 7
 
 
 def onnx_bytes(
-    graph: Graph, weights: Mapping[str, NDArray[np.generic]], channels: Mapping[str, int] | None = None
+    graph: Graph,
+    weights: Mapping[str, NDArray[np.generic]],
+    channels: Mapping[str, int] | None = None,
+    *,
+    halves: bool = False,
 ) -> bytes:
     """An ONNX model of `graph`, with those of `weights` that it uses: float16 and float32 as float32, or int64.
 
     `channels` are the second sides of inputs by name, where they are known: engines then find what does not fit them.
+    With `halves`, float16 stays what it is in these bytes, and a node of its own makes float32 of each such tensor.
     """
     known = channels or {}
-    fields = [_message(1, _node(node)) for node in graph.nodes]
+    small = [name for name in graph.weights() if halves and weights[name].dtype == np.float16]
+    fields = [_message(1, _node(Node("Cast", (name + _AS_HALF,), (name,), {"to": _FLOAT}))) for name in small]
+    fields += [_message(1, _node(node)) for node in graph.nodes]
     fields.append(_message(2, b"cwic"))
-    fields += [_message(5, _tensor(name, weights[name])) for name in graph.weights()]
+    fields += [_message(5, _tensor(name, weights[name])) for name in graph.weights() if name not in small]
+    fields += [_message(5, _half_tensor(name + _AS_HALF, weights[name])) for name in small]
     fields += [
         _message(11, _value(name, _TYPES[kind], rank, known.get(name))) for name, (kind, rank) in graph.inputs.items()
     ]
@@ -64,8 +73,16 @@ def _attribute(name: str, value: Attribute) -> bytes:
 def _tensor(name: str, array: NDArray[np.generic]) -> bytes:
     kind = "int64" if array.dtype.kind == "i" else "float32"
     data = np.ascontiguousarray(array, kind).astype(f"<{kind[0]}{np.dtype(kind).itemsize}", copy=False)
-    dims = b"".join(_integer(1, side) for side in array.shape)
-    return dims + _integer(2, _TYPES[kind]) + _message(8, name.encode()) + _message(9, data.tobytes())
+    return _raw_tensor(name, data, _TYPES[kind])
+
+
+def _half_tensor(name: str, array: NDArray[np.generic]) -> bytes:
+    return _raw_tensor(name, np.ascontiguousarray(array, "<f2"), _HALF)
+
+
+def _raw_tensor(name: str, data: NDArray[np.generic], kind: int) -> bytes:
+    dims = b"".join(_integer(1, side) for side in data.shape)
+    return dims + _integer(2, kind) + _message(8, name.encode()) + _message(9, data.tobytes())
 
 
 def _value(name: str, kind: int, rank: int, channels: int | None = None) -> bytes:

@@ -1,0 +1,88 @@
+"""A model as the page loads it: what decodes, out of a weight file, in a safetensors file again.
+
+Its integer tensors and tables are those of the weight file. Networks are ONNX files as tensors of bytes: their weights
+stay in the types of the weight file, and a Cast makes float32 of them when an engine loads them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from cwic.config import CwicConfig
+from cwic.errors import ModelError
+from cwic.latents.int8 import STREAM_BITS
+from cwic.latents.levels import MAX_LEVEL
+from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, QuadtreePrior
+from cwic.latents.symbols import SYMBOL_MAX
+from cwic.models import catalog
+from cwic.models.base import ModelData
+from cwic.models.weights import EXACT, TABLES
+from cwic.networks.graph import Graph
+from cwic.networks.onnx_bytes import onnx_bytes
+
+DECODER = ("g_s",)
+ANALYSIS = ("features", "g_a", "h_a")
+"""What plain tiles beside others need: their latents are made of their pixels (docs/format.md, section 8)."""
+NETWORK = "network."
+SUFFIX = ".safetensors"
+_INT32 = 1 << 31
+
+
+def page_models() -> dict[str, str]:
+    """The files of all models at hand that a page can use: the name of a file, and that of its model."""
+    files: dict[str, str] = {}
+    for name in catalog.names():
+        try:
+            found = catalog.describe(name)
+        except ModelError:
+            continue
+        if isinstance(found.config, CwicConfig):
+            files |= {f"{found.model_id.hex()}{part}{SUFFIX}": name for part in ("", "-analysis")}
+    return files
+
+
+def page_model(name: str, *, analysis: bool = False) -> bytes:
+    """The file of a model: what decodes, or the networks that analyse. Raises `ModelError`."""
+    model = catalog.open_model(name)
+    data = model.data
+    if not isinstance(data.config, CwicConfig):
+        raise ModelError(f"{name} is of the family {data.config.family}, which the page does not decode")
+    _prove_bounds(data, data.config)
+    graphs = {key: data.graphs[key] for key in (ANALYSIS if analysis else DECODER)}
+    tensors: dict[str, NDArray[Any]] = {NETWORK + key: _network(data, graph) for key, graph in graphs.items()}
+    tensors |= dict(data.weights([gain for graph in graphs.values() for gain in graph.gains()]))
+    if not analysis:
+        tensors |= {EXACT + key: array for key, array in data.exact.items()}
+        tensors |= {TABLES + key: array for key, array in data.tables.to_arrays().items()}
+    metadata = {
+        "name": name,
+        "model_id": catalog.id_of(name).hex(),
+        "config": json.dumps(asdict(data.config)),
+        "inputs": json.dumps({key: list(graph.inputs) for key, graph in graphs.items()}),
+        "outputs": json.dumps({key: graph.outputs[0] for key, graph in graphs.items()}),
+        "halo": json.dumps(list(model.synthesis_halo)),
+    }
+    return save({key: np.ascontiguousarray(array) for key, array in tensors.items()}, metadata)
+
+
+def _network(data: ModelData, graph: Graph) -> NDArray[np.uint8]:
+    return np.frombuffer(onnx_bytes(graph, data.weights(graph.weights()), halves=True), np.uint8)
+
+
+def _prove_bounds(data: ModelData, config: CwicConfig) -> None:
+    """Raises `ModelError` unless decoded values fit the 32 bits that the page keeps them in."""
+    prior = QuadtreePrior(config, data.exact)
+    gain = max(int(prior.gain(prior.log2_gain(level)).max()) for level in range(MAX_LEVEL + 1))
+    mean = (prior.mean_reach * gain >> (STREAM_BITS + GAIN_BITS - VALUE_BITS)) + 1
+    value = ((SYMBOL_MAX + 1) << VALUE_BITS) + mean
+    if value >= _INT32:
+        raise ModelError(f"the page cannot decode this model: its values reach {value}, which 32 bits do not hold")
+    widths = (config.hyper_channels, config.hyper_width, config.context_width, config.M // 2)
+    if any(width % 8 for width in widths):
+        raise ModelError(f"the page cannot decode this model: its widths {widths} are not multiples of 8")

@@ -1,0 +1,105 @@
+// The worker: files in, blocks of pixels out. The page stays responsive whatever the size of a picture.
+import * as ort from 'onnxruntime-web/wasm';
+import { decode, open } from './decoder/decode.js';
+import { ModelError, packError } from './decoder/errors.js';
+import { Model } from './decoder/model.js';
+import { orientationOf, turnBlock, turnedSize } from './decoder/orient.js';
+
+const MAX_THREADS = 8;
+
+// A network of one operator: to load it is to load the runtime.
+const SMALLEST =
+  'CAk6ZgoMCgF4EgF5IgRSZWx1EgRjd2ljWicKAXgSIgogCAESHAoFEgN4LjAKBRIDeC4xCgUSA3guMgoFEgN4LjNiJwoBeRIiCiAIARIcCgUSA3ku' +
+  'MAoFEgN5LjEKBRIDeS4yCgUSA3kuM0ICEBQ=';
+
+const base = new URL('.', self.location.href);
+const models = new Map();
+const stopped = new Set();
+let module = null;
+let runtime = null;
+let queue = Promise.resolve();
+
+ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MAX_THREADS) : 1;
+ort.env.wasm.wasmPaths = {
+  mjs: new URL('ort-wasm-simd-threaded.mjs', base).href,
+  wasm: new URL('ort-wasm-simd-threaded.wasm', base).href,
+};
+
+self.onmessage = ({ data: message }) => {
+  if (message.prepare) prepare();
+  else if (message.stop) stopped.add(message.job);
+  else queue = queue.then(() => work(message));
+};
+
+// Begins to load what every picture needs, all at the same time; a failure is told to the picture that waits for it.
+function prepare() {
+  module ??= fetched(new URL('cwic.wasm', base), 'the decoder').then((bytes) => WebAssembly.compile(bytes));
+  runtime ??= ort.InferenceSession.create(Uint8Array.from(atob(SMALLEST), (c) => c.charCodeAt(0)));
+  for (const loading of [module, runtime]) loading.catch(() => {});
+}
+
+// Answers {job, ...}: `opened`, then `block` by block, then `done`; or `error` at any time.
+async function work({ job, data, crop, turn, models: from }) {
+  const say = (answer, transfer = []) => self.postMessage({ job, ...answer }, transfer);
+  try {
+    if (stopped.has(job)) return;
+    const started = performance.now();
+    const container = open(data);
+    const { header } = container;
+    const orientation = turn ? orientationOf(container.side('e'), container.side('x')) : 1;
+    const size = crop ?? header;
+    const { width, height } = turnedSize(size, orientation);
+    const quality = header.level / 10;
+    const { modelId, mode, columns, rows } = header;
+    const icc = container.side('i')?.slice() ?? null;
+    say({ opened: { width, height, mode, modelId, quality, tiles: columns * rows, orientation, icc, bytes: data.length } });
+    const model = await modelOf(modelId, from);
+    const loaded = performance.now();
+    await decode(container, model, {
+      crop,
+      isStopped: () => stopped.has(job),
+      onBlock: async (block) => {
+        const turned = turnBlock(block, size, orientation);
+        say({ block: turned }, [turned.rgba.buffer]);
+        await new Promise((resolve) => setTimeout(resolve)); // lets the message that stops this job in
+      },
+    });
+    const milliseconds = { loading: loaded - started, decoding: performance.now() - loaded };
+    say({ done: { model: model.name, milliseconds, threads: ort.env.wasm.numThreads } });
+  } catch (error) {
+    say({ error: packError(error) });
+  } finally {
+    stopped.delete(job);
+  }
+}
+
+async function modelOf(id, from) {
+  const folder = new URL(from || 'models/', base);
+  if (!models.has(id)) {
+    prepare();
+    const missing = `the file was written with model ${id}, which this page does not have`;
+    const bytes = await fetched(new URL(`${id}.safetensors`, folder), `model ${id}`, missing);
+    const fetchAnalysis = () => fetched(new URL(`${id}-analysis.safetensors`, folder), `the analysis of model ${id}`);
+    const model = new Model(bytes, { ort, module: await module, fetchAnalysis });
+    if (model.id !== id) throw new ModelError(missing);
+    try {
+      await runtime;
+    } catch (error) {
+      throw new ModelError(`ONNX Runtime cannot be loaded: ${error.message}`);
+    }
+    await model.warm();
+    models.set(id, model);
+  }
+  return models.get(id);
+}
+
+async function fetched(url, what, missing = `${what} is missing on the server`) {
+  let response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw new ModelError(`${what} cannot be loaded: ${error.message}`);
+  }
+  if (!response.ok) throw new ModelError(response.status === 404 ? missing : `${what}: the server says ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
