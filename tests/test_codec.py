@@ -237,6 +237,72 @@ def test_a_damaged_tile_is_reported_and_the_others_recovered(tiled: bytes) -> No
         cwic.recover(tiled[:60])
 
 
+def cut(data: bytes, part: float) -> bytes:
+    """The file without the end of its last chunk: of the payload, so large a part is left."""
+    last = read_container(data).chunks[-1]
+    return data[: len(data) - 4 - round((1 - part) * len(last.payload))]
+
+
+@pytest.mark.parametrize("quality", [30, 80])
+def test_of_a_picture_of_one_tile_more_is_shown_the_more_is_there(photograph: Image.Image, quality: float) -> None:
+    image = photograph.crop((100, 60, 356, 252))
+    data = cwic.encode(image, quality=quality)
+    found = [cwic.recover(cut(data, part)) for part in (0.15, 0.35, 0.6, 0.9)]
+    fidelity = [psnr(image, each.image) for each in found]
+    assert all(a + 0.5 < b for a, b in pairwise([*fidelity, psnr(image, cwic.decode(data))]))
+    assert fidelity[0] > psnr(image, Image.new("RGB", image.size, (128, 128, 128))) + 3
+    place = "tile (column 0, row 0), x 0 to 255, y 0 to 191"
+    assert [each.lost for each in found] == [
+        [f"{place}: cut short; shown as a blur, before the first of 4 passes ends"],
+        *([f"{place}: cut short; shown from {passes} of 4 passes"] for passes in (1, 2, 3)),
+    ]
+    with pytest.raises(FormatError, match="cut short"):
+        cwic.decode(cut(data, 0.9))
+
+
+def test_a_cut_that_costs_no_symbol_costs_nothing(photograph: Image.Image) -> None:
+    image = photograph.crop((100, 60, 228, 188))
+    data = cwic.encode(image)
+    longer = bytearray(data)
+    longer[read_container(data).chunks[0].offset + 2] ^= 8  # a damaged length
+    for broken in (data[:-1], data[:-4], bytes(longer)):
+        found, lost = cwic.recover(broken)
+        assert found == cwic.decode(data)
+        assert lost == [
+            "tile (column 0, row 0), x 0 to 127, y 0 to 127: its end is damaged or missing; all of it is shown"
+        ]
+
+
+def test_a_cut_in_the_header_or_before_the_first_pass_leaves_nothing(photograph: Image.Image) -> None:
+    data = cwic.encode(photograph.crop((100, 60, 228, 188)))
+    start = read_container(data).chunks[0].offset
+    for size in (0, 3, start - 1, start, start + 1, start + 2, start + 4, start + 12, start + 24):
+        with pytest.raises(FormatError):
+            cwic.recover(data[:size])
+    flipped = bytearray(data)
+    flipped[-20] ^= 1  # nothing says where the damage is, so nothing is shown
+    with pytest.raises(FormatError, match="nothing can be recovered"):
+        cwic.recover(bytes(flipped))
+
+
+def test_of_a_file_of_tiles_that_is_cut_short_the_last_one_is_shown_in_part(tiled: bytes) -> None:
+    whole = np.asarray(cwic.decode(tiled))
+    third, fourth = (chunk.offset for chunk in read_container(tiled).chunks[2:4])
+    image, lost = cwic.recover(tiled[: third + (fourth - third) * 7 // 10])
+    missing = "its bytes are damaged or missing"
+    assert lost == [
+        "tile (column 2, row 0), x 512 to 599, y 0 to 255: cut short; shown from 2 of 4 passes",
+        f"tile (column 0, row 1), x 0 to 255, y 256 to 259: {missing}",
+        f"tile (column 1, row 1), x 256 to 511, y 256 to 259: {missing}",
+        f"tile (column 2, row 1), x 512 to 599, y 256 to 259: {missing}",
+    ]
+    pixels = np.asarray(image)
+    assert (pixels[256:] == 128).all()
+    np.testing.assert_array_equal(pixels[:200, :400], whole[:200, :400])
+    error = np.square(pixels[:256, 512:].astype(float) - whole[:256, 512:]).mean()
+    assert 0 < error < np.square(128.0 - whole[:256, 512:]).mean() / 4
+
+
 def test_of_a_robust_file_most_outlasts_damage(photograph: Image.Image) -> None:
     image = photograph.crop((0, 0, 384, 256))
     data = cwic.encode(image, robust=True)

@@ -212,7 +212,7 @@ class Recovered(NamedTuple):
     """What is left of a damaged file.
 
     Attributes:
-        image: the picture; grey where tiles are lost.
+        image: the picture; grey where tiles are lost, and blurred where a tile is cut short.
         lost: what is missing, and where, in words; empty if nothing is.
     """
 
@@ -228,13 +228,13 @@ def recover(
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
 ) -> Recovered:
-    """Decode what is intact of a damaged file.
+    """Decode what is intact of a damaged file, and what is there of a tile that is cut short.
 
     Arguments are those of `decode`. Near a lost tile, up to the reach of the synthesis, other tiles may look a little
     different from what they were.
 
     Raises:
-        FormatError: nothing of the file is intact, or it needs a newer version.
+        FormatError: no tile of the file can be shown, or it needs a newer version.
         InputError, LimitError, ModelError: as `decode`.
     """
     wanted, jobs = None if model is None else model_name(model), _checked_jobs(jobs, device, limits)
@@ -244,6 +244,8 @@ def recover(
     network = catalog.open_model(model_of(header, wanted), device)
     decoder = TileDecoder(network, header, placed_tiles(network, found), tolerant=True)
     picture = decoder.decode(area, jobs)
+    if decoder.is_empty:
+        raise FormatError("nothing can be recovered: no tile can be shown")
     side = {chunk.type: chunk.payload for chunk in found.chunks}
     if header.has_alpha:
         picture, damage = _alpha_if_intact(picture, side.get(ALPHA, b""))

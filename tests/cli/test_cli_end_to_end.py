@@ -159,6 +159,30 @@ def test_crop_and_recover(run_cwic: Run, tmp_path: Path) -> None:
     assert run_cwic("decode", tmp_path / "empty.cwic", "--crop", "0,0,1,1").code == 3
 
 
+def test_a_file_that_was_cut_short_is_shown_and_named_once(run_cwic: Run, tmp_path: Path) -> None:
+    with Image.open(COFFEE) as photo:
+        data = cwic.encode(photo.crop((100, 60, 228, 188)))
+    path, output = tmp_path / "a.cwic", tmp_path / "a.png"
+    path.write_bytes(data[: len(data) * 6 // 10])
+    assert run_cwic("decode", path).code == 3
+    assert not output.exists()
+    answer = run_cwic("decode", path, "--recover")
+    assert answer.code == 3
+    assert answer.err.count("tile (") == answer.err.count("cut short") == 1
+    assert answer.err.rstrip().endswith(
+        f"damaged, and the rest is in {output}; lost:\n"
+        "  tile (column 0, row 0), x 0 to 127, y 0 to 127: cut short; shown from 2 of 4 passes"
+    )
+    with Image.open(output) as image:
+        assert image.size == (128, 128)
+        assert len(np.unique(image)) > 100
+    path.write_bytes(data[:24])
+    output.unlink()
+    answer = run_cwic("decode", path, "--recover")
+    assert (answer.code, answer.err.count("nothing can be recovered")) == (3, 1)
+    assert not output.exists()
+
+
 WORK = """
 import pickle, sys
 from io import BytesIO

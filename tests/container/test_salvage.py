@@ -26,7 +26,7 @@ def flipped(*positions: int) -> bytes:
 
 def without(runs: list[Run]) -> set[int]:
     """The tiles that are lost, when every run is at its first place."""
-    known = {run.first + k: tile for run in runs for k, tile in enumerate(run.tiles) if tile is not None}
+    known = {run.first + k: tile for run in runs for k, tile in enumerate(run.tiles) if tile and not tile.is_cut}
     for index, tile in known.items():
         assert (tile.type, tile.payload) == ("P" if index == PLAIN_TILE else "T", TILES[index])
     return set(range(20)) - known.keys()
@@ -68,6 +68,41 @@ def test_what_is_cut_off_is_lost() -> None:
     assert without(found.runs) == {*range(13, 20)}
 
 
+@pytest.mark.parametrize("missing", [1, 4, 5, 50])
+def test_of_a_tile_that_is_cut_short_the_start_is_kept(missing: int) -> None:
+    found = salvage(FILE[: OFFSETS[16] - missing])  # tile 13 has 53 bytes, and 4 of checksum
+    (run,) = found.runs
+    assert (run.first, run.last_first, len(run.tiles)) == (0, 0, 14)
+    cut = run.tiles[13]
+    assert cut is not None
+    assert cut.is_cut
+    assert cut.payload == TILES[13][: 57 - missing]
+    assert without(found.runs) == {*range(13, 20)}
+
+
+def test_the_only_tile_may_be_cut_short() -> None:
+    data = write_container(Header(b"fake", 60, 50, "RGB", 500), [Chunk("T", TILES[9])])
+    assert salvage(data[:-10]).runs == [Run(0, 0, [Chunk("T", TILES[9][:-6], 12, is_cut=True)])]
+    for size in (12, 13):
+        with pytest.raises(FormatError, match="nothing can be recovered"):
+            salvage(data[:size])
+
+
+def test_a_cut_tile_behind_a_gap_follows_the_tile_before_it() -> None:
+    found = salvage(flipped(OFFSETS[5], OFFSETS[6])[: OFFSETS[13] - 20])
+    last = found.runs[-1]
+    assert last.tiles[-1] == Chunk("T", TILES[10][:-16], OFFSETS[12], is_cut=True)
+    assert [tile and tile.payload for tile in last.tiles[:-1]] == TILES[5:10]
+    assert last.first <= 5 <= last.last_first <= 20 - len(last.tiles)
+
+
+def test_a_tile_is_cut_short_only_at_the_end_of_the_file() -> None:
+    longer = FILE[: OFFSETS[10] + 1] + b"\xff\x7f" + FILE[OFFSETS[10] + 2 :]  # intact tiles follow
+    assert not any(tile and tile.is_cut for run in salvage(longer).runs for tile in run.tiles)
+    plain = salvage(FILE[: OFFSETS[9] - 20])  # in the plain tile
+    assert not any(tile and tile.is_cut for run in plain.runs for tile in run.tiles)
+
+
 def test_metadata_are_lost_by_name() -> None:
     found = salvage(flipped(OFFSETS[0] + 3))
     assert (found.lost, [chunk.type for chunk in found.chunks]) == (["EXIF"], ["x"])
@@ -106,7 +141,9 @@ def test_any_damage_leaves_only_true_tiles(flips: list[tuple[int, int]], cut: in
         found = salvage(bytes(data[: len(data) - cut]))
     except FormatError:
         return
-    kept = [tile.payload for run in found.runs for tile in run.tiles if tile is not None]
+    kept = [tile.payload for run in found.runs for tile in run.tiles if tile and not tile.is_cut]
     assert kept == [tile for tile in TILES if tile in kept]
+    cut = [(run, k) for run in found.runs for k, tile in enumerate(run.tiles) if tile and tile.is_cut]
+    assert all((run, k) == (found.runs[-1], len(run.tiles) - 1) for run, k in cut)
     for run in found.runs:
         assert 0 <= run.first <= run.last_first <= 20 - len(run.tiles)

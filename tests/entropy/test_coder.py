@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cwic.entropy.coder import SymbolDecoder, SymbolEncoder
+from cwic.entropy.coder import CutDecoder, SymbolDecoder, SymbolEncoder
 from cwic.entropy.tables import PRECISION, TOTAL, Tables, gaussian_tables
 from cwic.errors import FormatError
 
@@ -244,3 +244,43 @@ def test_more_symbols_than_the_data_can_hold_are_refused_at_once() -> None:
         decoder.decode(indexes[:500_000])
     with pytest.raises(FormatError, match="more symbols"):
         decoder.decode(indexes[:1000])
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 30.0])
+def test_what_lies_before_a_cut_is_decoded_and_nothing_is_invented(spread: float) -> None:
+    calls = [draw(np.random.default_rng(seed), 500, spread) for seed in range(3)]
+    data = encode(TABLES, *calls)
+    before = 0.0
+    for size in range(len(data) + 1):
+        decoder, bits = CutDecoder(TABLES, data[:size]), 0.0
+        for symbols, indexes in calls:
+            found, known = decoder.decode(indexes)
+            assert np.array_equal(found, np.where(known, symbols, 0))
+            assert known[indexes == 0].all()
+            bits += TABLES.bits(symbols[known], indexes[known])
+        assert before <= bits <= 8 * size + 64
+        # Without the escapes of a group, which come behind it, other symbols of it are known all the same.
+        assert spread > 1 or bits >= 8 * size - 24 - 64
+        before = bits
+
+
+def test_whole_data_give_nearly_all_symbols_to_the_decoder_of_cut_data() -> None:
+    symbols, indexes = draw(np.random.default_rng(5), 2000)
+    data = encode(TABLES, (symbols, indexes))
+    for more in (b"", b"\1\2\3", b"noise"):
+        found, known = CutDecoder(TABLES, data + more).decode(indexes)
+        assert known.mean() > 0.98
+        assert np.array_equal(found[known], symbols[known])
+
+
+def test_damaged_cut_data_never_surprise() -> None:
+    rng = np.random.default_rng(3)
+    _, indexes = draw(rng, 300)
+    streams = [rng.integers(0, 256, size, np.uint8).tobytes() for size in range(90)]
+    for data in [*streams, b"\xff" * 4, b"\xff" * 400, b"\0" * 400, b""]:
+        try:
+            symbols, known = CutDecoder(TABLES, data).decode(indexes)
+        except FormatError:
+            continue
+        assert np.array_equal(symbols, symbols.astype(np.int16))
+        assert not symbols[~known].any()

@@ -113,6 +113,25 @@ def test_a_short_file_cannot_claim_a_large_picture(seeds: list[bytes]) -> None:
         cwic.decode(claim)
 
 
+def test_cut_files_end_in_allowed_errors(seeds: list[bytes]) -> None:
+    """Some with other damage before the cut, which nothing can find."""
+    random = Random(2)
+    ends = set()
+    for _ in range(12):
+        data = mutate.truncate(random.choice(seeds), random, seeds)
+        if data and random.random() < 0.5:
+            data = mutate.flip_bits(data, random, seeds)
+        ends.add(mutate.outcome(cwic.recover, data))
+    assert ends >= {"decoded", "FormatError"}
+
+
+def test_a_short_file_that_is_cut_cannot_claim_a_large_picture(seeds: list[bytes]) -> None:
+    header, chunks = read_container(seeds[1])
+    claim = write_container(replace(header, width=4000, height=4000), chunks)
+    with pytest.raises(cwic.FormatError, match="nothing can be recovered"):
+        cwic.recover(claim[:-5])
+
+
 def test_pixels_are_not_needed_to_refuse_a_bomb() -> None:
     with pytest.raises(cwic.LimitError):
         cwic.encode(Image.new("L", (20_000, 10_000)))

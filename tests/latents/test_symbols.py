@@ -7,7 +7,7 @@ from cwic.container import symbol_crc
 from cwic.entropy import SymbolEncoder
 from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
-from cwic.latents.symbols import CodedLatents, Discard, SymbolReader, SymbolWriter
+from cwic.latents.symbols import CodedLatents, CutReader, Discard, SymbolReader, SymbolWriter
 
 Y_HAT = np.zeros((1, 1, 1), np.int64)
 
@@ -64,3 +64,27 @@ def test_symbols_can_be_thrown_away(symbols: np.ndarray, indexes: np.ndarray) ->
     writer = SymbolWriter(Discard(), 0)
     writer.put(symbols[0], indexes)
     assert writer.finish(Y_HAT).data == b""
+
+
+def test_of_cut_data_whole_calls_are_right_and_the_rest_is_zero(
+    tables: Tables, symbols: np.ndarray, indexes: np.ndarray, coded: CodedLatents
+) -> None:
+    reader = CutReader(tables, coded.data[: len(coded.data) * 7 // 10], tile=3)
+    found = [reader.get(indexes) for _ in symbols]
+    assert reader.is_whole == [True, True, False, False]
+    for part, its in zip(symbols[:2], found, strict=False):
+        np.testing.assert_array_equal(its, np.where(indexes == 0, 0, part))
+    assert not found[3].any()
+    reader.finish(coded.crc ^ 1)  # nothing can be checked
+
+
+def test_data_that_are_not_cut_after_all_are_checked(
+    tables: Tables, symbols: np.ndarray, indexes: np.ndarray, coded: CodedLatents
+) -> None:
+    reader = CutReader(tables, coded.data + b"more", tile=3)
+    for _ in symbols:
+        reader.get(indexes)
+    assert all(reader.is_whole)
+    reader.finish(coded.crc)
+    with pytest.raises(FormatError, match="checksum differs"):
+        reader.finish(coded.crc ^ 1)

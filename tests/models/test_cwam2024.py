@@ -61,6 +61,11 @@ def test_damage_is_found(published: Cwam2024Model, coded: CodedLatents) -> None:
             published.decompress(bytes(damaged), coded.crc, 64, 128, tile=7)
 
 
+def test_nothing_is_shown_of_a_cut_tile(published: Cwam2024Model, coded: CodedLatents) -> None:
+    with pytest.raises(FormatError, match="passes"):
+        published.decompress_cut(coded.data[:-8], coded.crc, 64, 128, tile=7)
+
+
 def test_a_sink_sees_all_symbols_in_calls_of_the_format(published: Cwam2024Model, picture: NDArray[np.float32]) -> None:
     sizes: list[int] = []
 

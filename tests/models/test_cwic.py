@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cwic.config import CwicConfig
 from cwic.errors import FormatError, ModelError
+from cwic.latents.passes import split_passes
 from cwic.latents.quadtree import VALUE_BITS
 from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard
 from cwic.models import cwic as module
@@ -190,3 +191,29 @@ def test_what_a_model_lacks_is_named(model: CwicModel) -> None:
         CwicModel(model.data._replace(graphs=graphs))
     with pytest.raises(ModelError, match=r"not \[9, C\]"):
         CwicModel(model.data._replace(weights=lambda names: {name: np.zeros((3, 4), np.float16) for name in names}))
+
+
+def test_of_a_cut_tile_the_passes_before_the_cut_are_right(model: CwicModel, coded: CodedLatents) -> None:
+    whole = split_passes(coded.y_hat)
+    passes = []
+    for size in range(0, len(coded.data) + 1, 4):
+        try:
+            cut = model.decompress_cut(coded.data[:size], coded.crc, 64, 128, LEVEL, tile=7)
+        except FormatError:  # in z
+            assert not passes
+            continue
+        passes.append(cut.passes)
+        assert cut.of == 4
+        for found, expected in zip(split_passes(cut.y_hat)[: cut.passes], whole, strict=False):
+            np.testing.assert_array_equal(found, expected)
+    assert passes == sorted(passes)
+    assert {0, 1, 2, 3} <= set(passes)
+
+
+def test_a_tile_that_is_all_there_is_checked(model: CwicModel, coded: CodedLatents) -> None:
+    data = coded.data + b"checksum"
+    cut = model.decompress_cut(data, coded.crc, 64, 128, LEVEL, tile=7)
+    assert (cut.passes, cut.of) == (4, 4)
+    np.testing.assert_array_equal(cut.y_hat, coded.y_hat)
+    with pytest.raises(FormatError, match="checksum differs"):
+        model.decompress_cut(data, coded.crc, 64, 128, LEVEL, tile=8)

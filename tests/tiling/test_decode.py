@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -111,6 +112,37 @@ def test_a_tolerant_decoder_makes_lost_tiles_grey(model: CwicModel, chunks: list
     ]
     assert (pixels[256:384, 128:256] == GREY).all()
     assert level_difference(pixels[:128, 500:600], whole[:128, 500:600]) <= 1
+
+
+def test_a_tile_that_is_cut_short_is_shown_from_what_is_there(
+    model: CwicModel, chunks: list[Chunk], whole: np.ndarray
+) -> None:
+    last = len(chunks) - 1
+    seen = (slice(384, 500), slice(640, 700))
+    errors, reasons = [], []
+    for part in (0.0, 0.5, 0.8, 1.1):
+        payload = chunks[last].payload + b"more" * 99
+        cut = Chunk("T", payload[: int(part * len(chunks[last].payload))], is_cut=True)
+        decoder = TileDecoder(model, HEADER, [*chunks[:last], cut].__getitem__, tolerant=True)
+        pixels = decoder.decode(Box(0, 0, 500, 700)).pixels
+        (line,) = decoder.lost
+        place, reason = line.split(": ")
+        assert place == "tile (column 5, row 3), x 640 to 699, y 384 to 499"
+        reasons.append(reason)
+        errors.append(np.square(pixels[seen].astype(float) - whole[seen]).mean())
+        assert level_difference(pixels[:128], whole[:128]) <= 1
+        assert not decoder.is_empty
+    assert reasons[0] == "its bytes are damaged or missing"
+    assert all(re.fullmatch(r"cut short; shown from [123] of 4 passes", reason) for reason in reasons[1:3])
+    assert reasons[3] == "its end is damaged or missing; all of it is shown"
+    assert errors[0] > errors[1] > errors[2] > errors[3]
+    assert errors[3] < 1
+
+
+def test_a_picture_without_a_tile_is_empty(model: CwicModel, chunks: list[Chunk]) -> None:
+    decoder = TileDecoder(model, HEADER, damaged(chunks, *range(24)), tolerant=True)
+    assert (decoder.decode(Box(0, 0, 500, 700)).pixels == GREY).all()
+    assert decoder.is_empty
 
 
 def test_a_grey_picture_has_one_channel(model: CwicModel, picture: Picture) -> None:

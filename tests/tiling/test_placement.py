@@ -41,3 +41,11 @@ def test_a_run_between_two_gaps_finds_its_place(
 def test_nothing_to_place(model: CwicModel) -> None:
     with pytest.raises(FormatError, match="no tile is intact"):
         placed_tiles(model, Salvage(HEADER, [], [Run(0, 0, [None])], []))
+
+
+def test_a_tile_that_is_cut_short_has_its_place_behind_the_others(model: CwicModel, chunks: list[Chunk]) -> None:
+    cut = chunks[10]._replace(payload=chunks[10].payload[:-9], is_cut=True)
+    runs = [Run(0, 0, chunks[:3]), Run(4, 20, [*chunks[8:10], cut])]
+    tile = placed_tiles(model, Salvage(HEADER, [], runs, []))
+    assert [tile(index) for index in (8, 9, 10)] == [*chunks[8:10], cut]
+    assert placed_tiles(model, Salvage(HEADER, [], [Run(0, 0, [cut])], []))(0) == cut

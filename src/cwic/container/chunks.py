@@ -20,11 +20,15 @@ _TILE_CRC_BYTES = 2
 
 
 class Chunk(NamedTuple):
-    """One piece of a file. `offset` is where its type byte was read, in bytes from the start of the file."""
+    """One piece of a file. `offset` is where its type byte was read, in bytes from the start of the file.
+
+    `is_cut` tells that the file ends before the chunk: its payload may lack an end, and its checksum is unknown.
+    """
 
     type: str
     payload: bytes
     offset: int = 0
+    is_cut: bool = False
 
 
 class Span(NamedTuple):

@@ -137,6 +137,14 @@ def read_container(data: Data, limits: Limits = DEFAULT_LIMITS) -> Container:
 
 def parse_head(data: Data, offset: int, size: int) -> Span:
     """The chunk at `offset` of a file of `size` bytes. Raises FormatError if none is there, or not all of it."""
+    span = claimed_span(data, offset)
+    if span.end + CRC_BYTES > size:
+        raise FormatError(f"the file is cut short inside the chunk '{span.type}' at byte {offset}")
+    return span
+
+
+def claimed_span(data: Data, offset: int) -> Span:
+    """The chunk at `offset`, as long as it says it is. Raises FormatError if none is there."""
     head = data[offset : offset + MAX_HEAD_BYTES]
     letter = head[:1]
     if not letter.isalpha():
@@ -146,8 +154,6 @@ def parse_head(data: Data, offset: int, size: int) -> Span:
     except ValueError as error:
         raise FormatError(f"the file is damaged at byte {offset + 1}: {error}") from error
     start = offset + head_bytes
-    if start + length + CRC_BYTES > size:
-        raise FormatError(f"the file is cut short inside the chunk '{letter.decode()}' at byte {offset}")
     return Span(letter.decode(), offset, start, start + length)
 
 

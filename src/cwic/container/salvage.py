@@ -1,4 +1,7 @@
-"""What is left of a damaged file: every chunk whose checksum is right, wherever it is found."""
+"""What is left of a damaged file: every chunk whose checksum is right, wherever it is found.
+
+A file that was cut short ends within a chunk. If that is a tile, what is there of it is kept too.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from binascii import crc32
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cwic.container.chunks import CHUNK_NAMES, CRC_BYTES, TILES, Chunk, Span
+from cwic.container.chunks import CHUNK_NAMES, CRC_BYTES, TILE, TILES, Chunk, Span
 from cwic.container.header import MAX_BYTES, Header
-from cwic.container.index import Data, is_intact, parse_head
+from cwic.container.index import Data, claimed_span, is_intact, parse_head
 from cwic.container.limits import DEFAULT_LIMITS, Limits
 from cwic.errors import FormatError, NewerFormatError
 
@@ -19,7 +22,7 @@ SEARCH_EFFORT = 64
 class Run(NamedTuple):
     """Tiles that follow one another in the file. The first is tile `first`, or a later one up to `last_first`.
 
-    `tiles` are in order, None for a damaged one.
+    `tiles` are in order, None for a damaged one. Only the last one of the last run can be cut short.
     """
 
     first: int
@@ -39,7 +42,7 @@ class Salvage(NamedTuple):
 def salvage(data: Data, limits: Limits = DEFAULT_LIMITS) -> Salvage:
     """Take a damaged file apart.
 
-    Raises FormatError if nothing is intact (a damaged header makes all checksums fail) or if the file needs a newer
+    Raises FormatError if nothing is left (a damaged header makes all checksums fail) or if the file needs a newer
     cwic; LimitError if the picture is over `limits`.
     """
     header, position = Header.unpack(data[:MAX_BYTES], limits)
@@ -74,15 +77,35 @@ def salvage(data: Data, limits: Limits = DEFAULT_LIMITS) -> Salvage:
                 first = min(placed + bool(runs), latest)
             runs.append(Run(first, latest, tiles))
             placed = first + len(tiles)
+    cut = _cut_tile(data, search.end)
+    if cut is not None and placed < columns * rows:
+        last = runs.pop() if runs else Run(0, 0, [])
+        tiles = [*last.tiles, cut]
+        runs.append(Run(last.first, min(last.last_first, columns * rows - len(tiles)), tiles))
     if not chunks and not any(tile is not None for run in runs for tile in run.tiles):
         raise FormatError("nothing can be recovered: no checksum matches the header")
     return Salvage(header, chunks, runs, lost)
 
 
+def _cut_tile(data: Data, position: int) -> Chunk | None:
+    """What is there of a tile that begins at `position` and would end behind the file."""
+    try:
+        span = claimed_span(data, position)
+    except FormatError:
+        return None
+    if span.type != TILE or span.end + CRC_BYTES <= len(data):
+        return None
+    return Chunk(span.type, data[span.start : span.end], span.offset, is_cut=True)
+
+
 class _Search:
-    """Finds stretches of chunks that follow one another, across whatever is between them."""
+    """Finds stretches of chunks that follow one another, across whatever is between them.
+
+    `end` is where the last stretch so far ends.
+    """
 
     def __init__(self, data: Data, header_crc: int) -> None:
+        self.end = 0
         self._data = data
         self._header_crc = header_crc
         self._effort = SEARCH_EFFORT * len(data)
@@ -90,12 +113,13 @@ class _Search:
     def stretches(self, position: int) -> Iterator[list[tuple[Span, bool]]]:
         """Stretches of (chunk, whether it is intact), each ending in an intact chunk or at the end of the file."""
         start: int | None = position
+        self.end = position
         while start is not None:
             stretch = self._stretch(start)
             if stretch:
                 yield stretch
-                position = stretch[-1][0].end + CRC_BYTES
-            start = self._next(position + (not stretch))
+                self.end = stretch[-1][0].end + CRC_BYTES
+            start = self._next(self.end + (not stretch))
 
     def _stretch(self, position: int) -> list[tuple[Span, bool]]:
         """The chunks from `position` on. Damaged ones count while a right one, or the end of the file, comes after."""

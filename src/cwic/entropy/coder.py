@@ -24,6 +24,8 @@ from cwic.errors import FormatError
 _INT16 = np.iinfo(np.int16)
 _SLACK_BITS = 64
 _RAW = constriction.stream.model.Uniform(1 << 16)
+_LOWEST_END, _HIGHEST_END = [0] * 4, [0xFFFFFFFF] * 4
+"""Words in place of those that are cut off. The decoder looks two words ahead."""
 
 
 @lru_cache(maxsize=1024)
@@ -40,6 +42,15 @@ def _group(tables: Tables, indexes: np.ndarray) -> tuple[np.ndarray, list[tuple[
         raise ValueError(f"indexes go to {len(ends) - 1} and there are {len(tables)} tables")
     groups = [(index, slice(ends[index - 1], ends[index])) for index in range(1, len(tables))]
     return np.argsort(indexes, kind="stable"), [group for group in groups if group[1].start < group[1].stop]
+
+
+def _escapes(raw: np.ndarray, reach: int) -> np.ndarray:
+    """The symbols beyond the reach of a table. Raises FormatError if no encoder writes one of them."""
+    beyond = reach + 1 + raw // 2
+    symbols: np.ndarray = np.where(raw % 2, -beyond, beyond)
+    if symbols.size and (symbols.min() < _INT16.min or symbols.max() > _INT16.max):
+        raise FormatError("coded symbols are damaged: an escape is out of range")
+    return symbols
 
 
 class SymbolEncoder:
@@ -123,10 +134,7 @@ class SymbolDecoder:
         except AssertionError as error:  # how constriction says that a word is impossible
             raise FormatError("coded symbols are damaged") from error
         if raw is not None:
-            beyond = reach + 1 + raw // 2
-            values[escaped] = np.where(raw % 2, -beyond, beyond)
-            if values.min() < _INT16.min or values.max() > _INT16.max:
-                raise FormatError("coded symbols are damaged: an escape is out of range")
+            values[escaped] = _escapes(raw, reach)
         return values
 
     def finish(self) -> None:
@@ -137,3 +145,62 @@ class SymbolDecoder:
         """
         if not self._coder.maybe_exhausted():
             raise FormatError("coded symbols are damaged: they do not end with the data")
+
+
+class CutDecoder:
+    """Decodes the start of what a SymbolEncoder coded, where the end is cut off.
+
+    It decodes twice: with the lowest words in place of the missing ones, and with the highest. The words of the whole
+    file lie between these two. So a symbol is right if both agree on it and on all symbols before it.
+    """
+
+    def __init__(self, tables: Tables, data: bytes) -> None:
+        """`data` may end within a word: the rest of that word counts as missing."""
+        words = np.frombuffer(data[: len(data) // 4 * 4], "<u4")
+        self._tables = tables
+        self._coders = [
+            constriction.stream.queue.RangeDecoder(np.append(words, end).astype(np.uint32))
+            for end in (_LOWEST_END, _HIGHEST_END)
+        ]
+        self._at_end = False
+
+    def decode(self, indexes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The next symbols, int32 [n], for `indexes` (uint8 [n]), and which are known, bool [n]. The others are 0.
+
+        Raises FormatError if no encoder could have written what is there.
+        """
+        order, groups = _group(self._tables, indexes)
+        values, known = np.zeros(indexes.shape, np.int32), np.ones(indexes.shape, bool)
+        for index, group in groups:
+            values[group], known[group] = self._decode_group(group.stop - group.start, index)
+        symbols, are_known = np.empty_like(values), np.empty_like(known)
+        symbols[order], are_known[order] = values, known
+        return symbols, are_known
+
+    def _decode_group(self, count: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        reach = self._tables.reaches[index]
+        entries = self._sure(_model(self._tables, index), count)
+        values, known = np.zeros(count, np.int32), np.arange(count) < entries.size
+        values[: entries.size] = entries - reach
+        escaped = np.flatnonzero(values > reach)
+        if escaped.size:
+            raw = self._sure(_RAW, escaped.size)
+            values[escaped[: raw.size]] = _escapes(raw, reach)
+            unknown = escaped[raw.size :]
+            values[unknown], known[unknown] = 0, False
+        return values, known
+
+    def _sure(self, model: object, count: int) -> np.ndarray:
+        """Of the next `count` entries those that do not depend on what is missing."""
+        if self._at_end:
+            return np.zeros(0, np.int32)
+        before = [coder.clone() for coder in self._coders]
+        try:
+            low, high = (coder.decode(model, count) for coder in self._coders)
+        except AssertionError:  # one of the two is impossible from some entry on: look for that entry
+            self._coders, self._at_end = before, count == 1
+            first = count // 2
+            return np.concatenate([self._sure(model, first), self._sure(model, count - first)])
+        different = np.flatnonzero(low != high)
+        self._at_end = different.size > 0
+        return low[: different[0]] if self._at_end else low

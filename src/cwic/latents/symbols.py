@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cwic.container.chunks import symbol_crc
-from cwic.entropy.coder import SymbolDecoder
+from cwic.entropy.coder import CutDecoder, SymbolDecoder
 from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
 from cwic.latents.scales import SKIPPED
@@ -85,8 +85,36 @@ class SymbolReader:
     def finish(self, crc: int) -> None:
         """Raises `FormatError` unless these were all the symbols, and those that were written."""
         self._decoder.finish()
-        if _crc(self._read, self._tile) != crc:
-            raise FormatError("the decoded symbols are not those that were written: their checksum differs")
+        _check(self._read, self._tile, crc)
+
+
+class CutReader:
+    """Reads the symbols of tile number `tile`, whose `data` are cut short. A symbol that is cut off reads as 0.
+
+    `is_whole` tells of each call so far whether all its symbols are there.
+    """
+
+    def __init__(self, tables: Tables, data: bytes, tile: int) -> None:
+        self._decoder, self._tile = CutDecoder(tables, data), tile
+        self._read: list[NDArray[np.int32]] = []
+        self.is_whole: list[bool] = []
+
+    def get(self, indexes: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Reads one call: symbols of the shape of `indexes`. Raises `FormatError` for some damaged data."""
+        values, known = self._decoder.decode(indexes.reshape(-1))
+        self._read.append(values)
+        self.is_whole.append(bool(known.all()))
+        return values.reshape(indexes.shape)
+
+    def finish(self, crc: int) -> None:
+        """Raises `FormatError` if all symbols are there and they are not those that were written."""
+        if all(self.is_whole):
+            _check(self._read, self._tile, crc)
+
+
+def _check(symbols: list[NDArray[np.int32]], tile: int, crc: int) -> None:
+    if _crc(symbols, tile) != crc:
+        raise FormatError("the decoded symbols are not those that were written: their checksum differs")
 
 
 def _crc(symbols: list[NDArray[np.int32]], tile: int) -> int:

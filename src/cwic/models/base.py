@@ -41,6 +41,20 @@ class Outlook(NamedTuple):
     slope: Floats
 
 
+class CutLatents(NamedTuple):
+    """The latents of a tile whose coded data are cut short.
+
+    Attributes:
+        y_hat: integers `[H/16, W/16, M]`: what is coded before the cut, and behind it the means that the model expects.
+        passes: how many passes lie before the cut.
+        of: how many passes there are.
+    """
+
+    y_hat: NDArray[np.int64]
+    passes: int
+    of: int
+
+
 class ModelData(NamedTuple):
     """What a weight file holds, as every family takes it.
 
@@ -117,6 +131,13 @@ class CodingModel(Protocol):
         """y_hat, integers `[H/16, W/16, M]`, of a tile of `height` and `width` pixels, multiples of 64.
 
         `seen` is shown the symbols of each call: those of z, then those of y, by passes or waves. Raises `FormatError`.
+        """
+        ...
+
+    def decompress_cut(self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0) -> CutLatents:
+        """What is left of a tile whose `data` are cut short; else as `decompress`.
+
+        Raises `FormatError` if that is not enough for a picture, or if the symbols are all there and damaged.
         """
         ...
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from cwic.config import Cwam2024Config
 from cwic.entropy.coder import SymbolEncoder
-from cwic.errors import ModelError
+from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import ALIGNMENT
 from cwic.latents.serial import SerialPrior, Wave
 from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, Seen, SymbolReader, SymbolSink, SymbolWriter
 from cwic.latents.wide import FRACTION_BITS
-from cwic.models.base import Floats, Halo, ModelData, Outlook
+from cwic.models.base import CutLatents, Floats, Halo, ModelData, Outlook
 from cwic.networks.engine import Network
 from cwic.networks.windows import window_inputs
 
@@ -85,6 +85,11 @@ class Cwam2024Model:
         y_hat = self._prior.traverse(z_symbols, lambda wave: reader.get(wave.indexes))
         reader.finish(crc)
         return y_hat
+
+    def decompress_cut(
+        self, data: bytes, crc: int, height: int, width: int, level: int = 0, tile: int = 0
+    ) -> CutLatents:
+        raise FormatError("the published family has no passes over the whole tile")
 
     def synthesise(self, y_hat: NDArray[np.int64], level: int = 0) -> Floats:
         y = np.ascontiguousarray((y_hat * 2.0**-FRACTION_BITS).transpose(2, 0, 1)[None], np.float32)

@@ -13,11 +13,20 @@ from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import ALIGNMENT
 from cwic.latents.levels import KNOTS, interpolate_gain
-from cwic.latents.passes import split_passes
+from cwic.latents.passes import PASSES, split_passes
 from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, Z_MAX, LatentPass, QuadtreePrior
 from cwic.latents.rounding import round_by_cost, symbol_costs
-from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, Seen, SymbolReader, SymbolSink, SymbolWriter
-from cwic.models.base import Floats, Halo, ModelData, Outlook
+from cwic.latents.symbols import (
+    SYMBOL_MAX,
+    CodedLatents,
+    CutReader,
+    Discard,
+    Seen,
+    SymbolReader,
+    SymbolSink,
+    SymbolWriter,
+)
+from cwic.models.base import CutLatents, Floats, Halo, ModelData, Outlook
 from cwic.networks.adjoint import MASK, TARGET, with_gradient
 from cwic.networks.engine import Network
 from cwic.networks.graph import Attribute, Graph, Node
@@ -92,13 +101,21 @@ class CwicModel:
         self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0, seen: Seen | None = None
     ) -> NDArray[np.int64]:
         reader = SymbolReader(self.data.tables, data, tile, seen)
-        z_index = self._prior.z_index(level)
-        z_hat = reader.get(np.broadcast_to(z_index, (height // ALIGNMENT, width // ALIGNMENT, len(z_index))))
-        if int(np.abs(z_hat).max()) > Z_MAX:
-            raise FormatError("the coded data hold a hyper-latent that no encoder writes")
+        z_hat = self._z_hat(reader, height, width, level)
         y_hat = self._prior.traverse(z_hat, level, lambda known: reader.get(known.indexes))
         reader.finish(crc)
         return y_hat
+
+    def decompress_cut(self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0) -> CutLatents:
+        """Without all of z nothing can be shown."""
+        reader = CutReader(self.data.tables, data, tile)
+        z_hat = self._z_hat(reader, height, width, level)
+        if not reader.is_whole[0]:
+            raise FormatError("the coded data end within the hyper-latent")
+        y_hat = self._prior.traverse(z_hat, level, lambda known: reader.get(known.indexes))
+        reader.finish(crc)
+        passes = [*reader.is_whole[1:], False].index(False)
+        return CutLatents(y_hat, passes, PASSES)
 
     def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
         inputs = {"y_hat": self._prior.dequantise(y_hat, level), **self._windows(*y_hat.shape[:2])}
@@ -178,6 +195,13 @@ class CwicModel:
         z = self.hyper_analyse(y, level)[0].transpose(1, 2, 0)
         z_hat = writer.put(np.clip(np.rint(z), -Z_MAX, Z_MAX), self._prior.z_index(level))
         return writer.finish(self._prior.traverse(z_hat, level, code))
+
+    def _z_hat(self, reader: SymbolReader | CutReader, height: int, width: int, level: int) -> NDArray[np.int32]:
+        z_index = self._prior.z_index(level)
+        z_hat = reader.get(np.broadcast_to(z_index, (height // ALIGNMENT, width // ALIGNMENT, len(z_index))))
+        if int(np.abs(z_hat).max()) > Z_MAX:
+            raise FormatError("the coded data hold a hyper-latent that no encoder writes")
+        return z_hat
 
     def _run(self, name: str, level: int, inputs: dict[str, NDArray[np.generic]], *, reduced: bool = False) -> Floats:
         network = self._networks[name]

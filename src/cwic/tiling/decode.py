@@ -27,6 +27,7 @@ from cwic.tiling.parallel import Map, workers
 
 GREY = 128
 """What a lost tile is filled with."""
+LOST = "its bytes are damaged or missing"
 BLOCK = 1024
 """Pixels a side of what is synthesised at once: bounds memory for files whose tiles are larger."""
 
@@ -42,7 +43,8 @@ class Decoded(NamedTuple):
 class TileDecoder:
     """Decodes the tiles of one file. `tile(index)` gives a tile's chunk, or raises `FormatError`.
 
-    Damage ends the work, or if `tolerant` makes the tile grey; `lost` says which those are.
+    Damage ends the work, or if `tolerant` makes the tile grey; `lost` says which those are. A tile that is cut short is
+    shown from what is there of it. `is_empty` tells that no tile was shown.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class TileDecoder:
         self._tile, self._tolerant = tile, tolerant
         self._decoded: dict[int, Decoded] = {}
         self._reasons: dict[int, str] = {}
+        self.is_empty = True
 
     def decode(self, area: Box, jobs: int = 1, scale: int = 1) -> Picture:
         """The pixels of `area`, without alpha; up to `jobs` tiles are in work at a time.
@@ -83,6 +86,7 @@ class TileDecoder:
                 blocks = [block for index in row for block in blocks_of[index]]
                 self._fetch(blocks, each)
                 intact = [block for block in blocks if self._is_intact(block)]
+                self.is_empty &= not intact
                 for _ in counted(each(draw, intact), "blocks", total, done):
                     pass
                 done += len(blocks)
@@ -124,7 +128,7 @@ class TileDecoder:
 
     @property
     def lost(self) -> list[str]:
-        """The damaged tiles that were met, with their places and reasons."""
+        """The tiles that were met and are damaged or cut short, with their places and what became of them."""
         lines = []
         for index, reason in sorted(self._reasons.items()):
             row, column = divmod(index, self._tiles.columns)
@@ -146,6 +150,8 @@ class TileDecoder:
             chunk = self._tile(index)
             if chunk.type == PLAIN:
                 return self._decode_plain(index, chunk.payload, alone=preview)
+            if chunk.is_cut:
+                return self._decode_cut(index, chunk.payload)
             crc, coded = unpack_tile(chunk.payload)
             return Decoded(box, self._model.decompress(coded, crc, box.height, box.width, level, index))
         except FormatError as error:
@@ -154,6 +160,22 @@ class TileDecoder:
                 raise FormatError(f"damaged: tile (column {column}, row {row}): {error}") from error
             self._reasons[index] = str(error)
             return Decoded(box, None)
+
+    def _decode_cut(self, index: int, payload: bytes) -> Decoded:
+        """What is there of a tile that is cut short. Raises `FormatError` if that is not enough."""
+        box = self._tiles.box(index)
+        try:
+            crc, coded = unpack_tile(payload)
+            cut = self._model.decompress_cut(coded, crc, box.height, box.width, self._header.level, index)
+        except FormatError as error:
+            raise FormatError(LOST) from error
+        if cut.passes == cut.of:
+            self._reasons[index] = "its end is damaged or missing; all of it is shown"
+        elif cut.passes:
+            self._reasons[index] = f"cut short; shown from {cut.passes} of {cut.of} passes"
+        else:
+            self._reasons[index] = f"cut short; shown as a blur, before the first of {cut.of} passes ends"
+        return Decoded(box, cut.y_hat)
 
     def _decode_plain(self, index: int, payload: bytes, *, alone: bool) -> Decoded:
         """A plain tile. The synthesis of its neighbours needs latents of it: those that its pixels would have had."""

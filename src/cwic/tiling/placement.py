@@ -8,11 +8,12 @@ from cwic.container.chunks import TILE, Chunk, unpack_tile
 from cwic.container.salvage import Run, Salvage
 from cwic.errors import FormatError
 from cwic.models.base import CodingModel
+from cwic.tiling.decode import LOST
 from cwic.tiling.grid import Tiles
 
 
 def placed_tiles(model: CodingModel, found: Salvage) -> Callable[[int], Chunk]:
-    """Gives a tile by its number, or raises `FormatError` if it is lost."""
+    """Gives a tile by its number, intact or cut short, or raises `FormatError` if it is lost."""
     tiles = Tiles.of(found.header)
     intact: dict[int, Chunk] = {}
     for run in found.runs:
@@ -23,7 +24,7 @@ def placed_tiles(model: CodingModel, found: Salvage) -> Callable[[int], Chunk]:
 
     def tile(index: int) -> Chunk:
         if index not in intact:
-            raise FormatError("its bytes are damaged or missing")
+            raise FormatError(LOST)
         return intact[index]
 
     return tile
@@ -34,7 +35,7 @@ def _place(model: CodingModel, found: Salvage, tiles: Tiles, run: Run) -> int:
 
     Plain tiles do not know their number.
     """
-    sure = [(k, tile) for k, tile in enumerate(run.tiles) if tile is not None and tile.type == TILE]
+    sure = [(k, tile) for k, tile in enumerate(run.tiles) if tile and tile.type == TILE and not tile.is_cut]
     if run.first == run.last_first or not sure:
         return run.first
     known, tile = sure[0]
