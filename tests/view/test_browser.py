@@ -200,7 +200,7 @@ def test_another_quality_and_another_format(page: Any) -> None:
     page.evaluate(
         "() => { const q = document.getElementById('quality'); q.value = 20; q.dispatchEvent(new Event('change')); }"
     )
-    _settle(page, "JPEG", "cwic-s, quality 20")
+    _settle(page, "JPEG", "cwic-s-eye, quality 20")
     rows = [line.split("\t") for line in page.inner_text("#facts").splitlines()]
     ours, theirs = (int(row[1].replace(",", "")) for row in rows[1:3])
     assert theirs <= ours < 9000
