@@ -79,7 +79,7 @@ def test_a_killed_run_goes_on_to_the_same_outputs(photos: Path, tmp_path: Path) 
 
 def test_an_interrupt_ends_all_at_once_and_leaves_whole_files(photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with _start(photos, out, "--target-psnr", "35") as process:  # which takes several times as long
+    with _start(photos, out, "--tune", "psnr", "--target-psnr", "35") as process:  # which takes several times as long
         _wait_for(process, out, 1)
         start = monotonic()
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to all of them
