@@ -26,7 +26,7 @@ def test_text_and_json(run_cwic: Run, tmp_path: Path) -> None:
     for part in (
         "64x48 RGB",
         "quality   50",
-        "cwic-s (66616b65)",
+        "cwic-s-eye (66616b65)",
         f"{len(DATA)} bytes",
         "1x1, 7 bytes",
         "EXIF",

@@ -57,7 +57,7 @@ def test_table_and_files(run_cwic: Run, folder: Path, tmp_path: Path) -> None:
 def test_json(run_cwic: Run, folder: Path, tmp_path: Path) -> None:
     answer = run_cwic("eval", folder, "-q", "50", "-o", tmp_path, "--json")
     record = json.loads(answer.out)
-    assert record["codec"] == "cwic-s"
+    assert record["codec"] == "cwic-s-eye"
     assert record["psnr-rgb"] is None  # this codec loses nothing, and JSON has no infinity
     assert record["ms-ssim-rgb"] is None  # one of the pictures is too small for it
 
@@ -213,14 +213,14 @@ def test_the_table_is_shown_when_the_results_cannot_be_written(
 def test_unknown_codec(run_cwic: Run, folder: Path, tmp_path: Path) -> None:
     answer = run_cwic("eval", folder, "-c", "gif", "-o", tmp_path)
     assert answer.code == 1
-    assert "there are: cwic-s, cwic-m, cwic-s-ms-ssim, jpeg" in answer.err
+    assert "there are: cwic-s, cwic-s-eye, cwic-m, cwic-s-ms-ssim, jpeg" in answer.err
 
 
 def test_it_needs_no_extra(run_cwic: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("torch", "pytorch_msssim", "matplotlib", "imagecodecs", "bjontegaard"):
         monkeypatch.setitem(sys.modules, package, None)
     assert run_cwic("eval", folder, "-q", "50", "-o", tmp_path).code == 0
-    assert "\tinf\t1.000000\t" in (tmp_path / "cwic-s.tsv").read_text()
+    assert "\tinf\t1.000000\t" in (tmp_path / "cwic-s-eye.tsv").read_text()
 
 
 def test_an_engine_that_is_not_there_ends_it_before_it_begins(
