@@ -118,19 +118,19 @@ def test_a_tile_that_is_cut_short_is_shown_from_what_is_there(
     model: CwicModel, chunks: list[Chunk], whole: np.ndarray
 ) -> None:
     last = len(chunks) - 1
-    seen = (slice(384, 500), slice(640, 700))
+    area = Box(384, 600, 500, 700)
+    expected = whole[area.rows_and_columns]
     errors, reasons = [], []
     for part in (0.0, 0.5, 0.8, 1.1):
         payload = chunks[last].payload + b"more" * 99
         cut = Chunk("T", payload[: int(part * len(chunks[last].payload))], is_cut=True)
         decoder = TileDecoder(model, HEADER, [*chunks[:last], cut].__getitem__, tolerant=True)
-        pixels = decoder.decode(Box(0, 0, 500, 700)).pixels
+        pixels = decoder.decode(area).pixels
         (line,) = decoder.lost
         place, reason = line.split(": ")
         assert place == "tile (column 5, row 3), x 640 to 699, y 384 to 499"
         reasons.append(reason)
-        errors.append(np.square(pixels[seen].astype(float) - whole[seen]).mean())
-        assert level_difference(pixels[:128], whole[:128]) <= 1
+        errors.append(np.square(pixels.astype(float) - expected).mean())
         assert not decoder.is_empty
     assert reasons[0] == "its bytes are damaged or missing"
     assert all(re.fullmatch(r"cut short; shown from [123] of 4 passes", reason) for reason in reasons[1:3])
@@ -179,6 +179,4 @@ def test_a_plain_tile_has_the_latents_that_its_pixels_would_be_written_with(mode
 def test_latents_that_nothing_needs_any_more_are_forgotten(model: CwicModel, chunks: list[Chunk]) -> None:
     decoder = TileDecoder(model, HEADER, chunks.__getitem__)
     decoder.decode(Box(0, 0, 500, 128))
-    above = [latents for box, latents, _ in decoder._decoded.values() if box.bottom <= 128]
-    assert above
-    assert not any(latents.size for latents in above)
+    assert not [box for box, *_ in decoder._decoded.values() if box.bottom <= 128]

@@ -226,6 +226,7 @@ class TileDecoder:
     def _trim(self, bottom: int) -> None:
         """Forgets what no block from row `bottom` on needs."""
         top = self._around(Box(bottom, 0, bottom + 1, 1)).top
+        self._decoded = {index: tile for index, tile in self._decoded.items() if tile.box.bottom > top}
         for index, (box, y_hat, _) in self._decoded.items():
             cut = box.within(Box(top, box.left, max(top, box.bottom), box.right))
             if y_hat is not None and cut != box:
