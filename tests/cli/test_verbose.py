@@ -12,7 +12,7 @@ from cwic.container import DEFAULT_LIMITS
 
 
 def _measured(image: Image.Image, *, strip: bool = False) -> dict[str, object]:
-    data = cwic.encode(image, strip=strip)
+    data = cwic.encode(image, strip=strip, model="cwic-s")
     return measured(image, data, model="cwic-s", strip=strip, limits=DEFAULT_LIMITS, device="cpu")
 
 
