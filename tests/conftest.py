@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -62,6 +64,12 @@ def fake_codec(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CWIC_THREADS", "1")  # in this process: another would have the real codec
     monkeypatch.setattr(cwic, "encode", _fake_encode)
     monkeypatch.setattr(cwic, "decode", _fake_decode)
+
+
+@pytest.fixture
+def heeding_interrupts() -> dict[str, object]:
+    """Options of `Popen` for a process that an interrupt ends: what a background job starts ignores it otherwise."""
+    return {"preexec_fn": partial(signal.signal, signal.SIGINT, signal.SIG_DFL)}
 
 
 class Answer(NamedTuple):

@@ -32,11 +32,17 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def _start(photos: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+def _start(photos: Path, out: Path, *options: str, **started: Any) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     command = [sys.executable, "-m", "cwic", "encode", str(photos), "-o", str(out), "-j", "2", *options]
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **started,
     )
 
 
@@ -77,9 +83,13 @@ def test_a_killed_run_goes_on_to_the_same_outputs(photos: Path, tmp_path: Path) 
     assert _files(out) == expected
 
 
-def test_an_interrupt_ends_all_at_once_and_leaves_whole_files(photos: Path, tmp_path: Path) -> None:
+def test_an_interrupt_ends_all_at_once_and_leaves_whole_files(
+    photos: Path, tmp_path: Path, heeding_interrupts: dict[str, Any]
+) -> None:
     out = tmp_path / "out"
-    with _start(photos, out, "--tune", "psnr", "--target-psnr", "35") as process:  # which takes several times as long
+    with _start(
+        photos, out, "--tune", "psnr", "--target-psnr", "35", **heeding_interrupts
+    ) as process:  # which takes several times as long
         _wait_for(process, out, 1)
         start = monotonic()
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to all of them

@@ -19,10 +19,11 @@ Run = Callable[..., Any]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends by a signal")
-def test_the_page_is_there_until_it_is_interrupted() -> None:
+def test_the_page_is_there_until_it_is_interrupted(heeding_interrupts: dict[str, Any]) -> None:
     command = [sys.executable, "-m", "cwic", "view", "--no-browser", str(GOLDEN / "cwic_m.cwic")]
     paths = os.environ | {"PYTHONPATH": str(SOURCE)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths) as process:
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=paths, **piped, **heeding_interrupts) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{22}/", url)
