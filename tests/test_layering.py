@@ -182,7 +182,7 @@ image.save(folder / "a.cwic", quality=30)
 assert Image.open(folder / "a.cwic").convert("L").size == (150, 100)
 print(cwic.read_info(data).model)
 """
-    assert _run(script, ROOT / "tests" / "golden" / "cwic_s.cwic", tmp_path) == "cwic-s"
+    assert _run(script, ROOT / "tests" / "golden" / "cwic_s.cwic", tmp_path) == "cwic-s-eye"
 
 
 @pytest.mark.parametrize(

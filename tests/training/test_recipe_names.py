@@ -29,7 +29,8 @@ def test_every_recipe_is_in_the_wheel() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     files = (file.relative_to(ROOT).as_posix() for file in (ROOT / "recipes").glob("*.toml"))
-    assert included == {file: f"cwic/training/{file}" for file in files}
+    recipes = {file: place for file, place in included.items() if file.startswith("recipes/")}
+    assert recipes == {file: f"cwic/training/{file}" for file in files}
 
 
 def test_an_installed_package_knows_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,12 +160,16 @@ def _engine_errors() -> Iterator[None]:
 _LOADED: WeakSet[Network] = WeakSet()
 _ENGINES: dict[tuple[str, str], Engine] = {}
 _CHOOSING = Lock()
+_openvino_was_forked = False
+"""Whether this process was forked from one that used OpenVINO: it would wait here for threads that stayed there."""
 _ABANDONED: list[Any] = []
 """What would wait for ever for its threads if it were destroyed."""
 
 
 def engine(device: str = "cpu") -> Engine:
     """The engine for a device: OpenVINO for processors where it is installed, else ONNX Runtime.
+
+    A process that was forked from one that used OpenVINO takes ONNX Runtime.
 
     Raises:
         InputError: the device is not here, or CWIC_ENGINE names an engine that is not.
@@ -183,7 +187,7 @@ def _open_engine(device: str, asked: str) -> Engine:
     installed = find_spec("openvino") is not None
     if asked == OpenVino.name and not installed:
         raise InputError("openvino is not installed: pip install cwic[fast]")
-    if device == "cpu" and installed and asked != OnnxRuntime.name:
+    if device == "cpu" and installed and asked != OnnxRuntime.name and not _openvino_was_forked:
         try:
             return OpenVino()
         except Exception as error:  # an installation that does not fit the machine may raise nearly anything
@@ -193,7 +197,8 @@ def _open_engine(device: str, asked: str) -> Engine:
 
 
 def _after_fork() -> None:
-    global _CHOOSING
+    global _CHOOSING, _openvino_was_forked
+    _openvino_was_forked |= any(isinstance(each, OpenVino) for each in _ENGINES.values())
     for network in list(_LOADED):
         network.forget()
     _ABANDONED.extend(_ENGINES.values())
