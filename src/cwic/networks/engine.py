@@ -97,6 +97,8 @@ class OpenVino:
             "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
             "INFERENCE_NUM_THREADS": thread_count(),
             "PERFORMANCE_HINT": "LATENCY",
+            # Pinned threads of two processes would share one core.
+            "ENABLE_CPU_PINNING": False,
         }
         compiled = self._core.compile_model(self._core.read_model(model), "CPU", config)
 
