@@ -97,8 +97,8 @@ class OpenVino:
             "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
             "INFERENCE_NUM_THREADS": thread_count(),
             "PERFORMANCE_HINT": "LATENCY",
-            # Pinned threads of two processes would share one core.
-            "ENABLE_CPU_PINNING": False,
+            # The only threads of two processes would be pinned to the same core.
+            "ENABLE_CPU_PINNING": thread_count() > 1,
         }
         compiled = self._core.compile_model(self._core.read_model(model), "CPU", config)
 
