@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cwic.errors import CwicError
-from cwic.evaluation.bd import bd, read_curve
+from cwic.evaluation.bd import Curve, bd, read_curve
 from cwic.evaluation.codecs.registry import PEERS, open_codec
 from cwic.evaluation.plot import draw, read_line
 from cwic.evaluation.summary import read_summary
@@ -270,13 +270,17 @@ def _bd(name: str, peer: Peer, model: str, metric: str) -> tuple[str, str]:
     folder = RESULTS / name
     try:
         reference, test = (read_curve(folder / f"{summary}.json", metric) for summary in (peer.summary, model))
-        low, high = EYE_RANGE
-        both = (reference.quality, test.quality)
-        over = (max(low, *(q.min() for q in both)), min(high, *(q.max() for q in both)))
-        found = bd(reference, test, over if metric == "ssimulacra2" else None)
+        found = bd(reference, test, _eye_range(reference, test) if metric == "ssimulacra2" else None)
     except CwicError:
         return MISSING, MISSING
     return f"{found.rate_percent:+.1f} %", f"{found.low:.1f}–{found.high:.1f} dB"
+
+
+def _eye_range(*curves: Curve) -> tuple[float, float]:
+    """What of `EYE_RANGE` all curves cover."""
+    low, high = EYE_RANGE
+    qualities = [curve.quality for curve in curves]
+    return max(low, *(each.min() for each in qualities)), min(high, *(each.max() for each in qualities))
 
 
 if __name__ == "__main__":

@@ -22,9 +22,8 @@ def test_the_weight_of_least_cost_is_chosen(recipe: Recipe, monkeypatch: pytest.
     trained.calibrate(crops)
     model = family.export(trained.eval(), crops)
     tuned = replace(recipe, tune=MS_SSIM, crop=192)
-    costs = {
-        weight: sum(encoder._cost(model, family, tuned, crop, weight) for crop in crops) for weight in ERROR_WEIGHTS
-    }
+    totals = sum(encoder._costs(model, family, tuned, crop) for crop in crops)
+    costs = dict(zip(ERROR_WEIGHTS, totals, strict=True))
     assert len(set(costs.values())) > 1
     assert best_error_weight(model, family, tuned, crops) == min(costs, key=lambda weight: costs[weight])
     assert best_error_weight(model, family, recipe, crops) == ERROR_WEIGHT  # of models for PSNR

@@ -89,9 +89,11 @@ class Decoding:
 
     def _size(self, header: Header) -> tuple[int, int]:
         """Width and height of the picture that is made of a file."""
+        from cwic.tiling.grid import Box
+
         left, top, width, height = self.area or (0, 0, header.width, header.height)
-        right, bottom = (-(-side // self.scale) for side in (left + width, top + height))
-        return right - left // self.scale, bottom - top // self.scale
+        made = Box(top, left, top + height, left + width).shrunk(self.scale)
+        return made.width, made.height
 
 
 def line(record: dict[str, Any]) -> str:

@@ -98,8 +98,8 @@ def chosen(model: str | None, tune: str | None) -> str:
     """
     if tune is not None:
         check_type("tune", tune, str, f"one of {', '.join(TUNES)}")
-    if tune is not None and tune not in TUNES:
-        raise ValueError(f"tune must be one of {', '.join(TUNES)}, not {tune!r}")
+        if tune not in TUNES:
+            raise ValueError(f"tune must be one of {', '.join(TUNES)}, not {tune!r}")
     if model is None or model in SIZES:
         size = model or DEFAULT_SIZE
         own = {row.tune: row.name for row in CATALOG.values() if row.shipped and row.size == size}

@@ -130,21 +130,19 @@ class CwicModel:
     def _previews(self) -> dict[int, Network]:
         """The linear maps of g_s without what is between them, summed up over squares of pixels."""
 
-        def weights(scale: int) -> dict[str, NDArray[np.generic]]:
-            given = self.data.weights([HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS])
-            haar, block_transform, bias = (
-                np.asarray(given[name], np.float32) for name in (HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS)
-            )
-            # A row of the last map for each pixel of a block, the colours first; then a row for each block of a latent.
-            mean = block_transform[:, :, 0, 0].reshape(3, BLOCK**2, -1).mean(axis=1)
-            rows = np.einsum("kc,cpm->kpm", mean, haar[:, :, 0, 0].reshape(mean.shape[1], 4, -1))
-            shift = bias.reshape(3, BLOCK**2).mean(axis=1, keepdims=True).repeat(4, axis=1)
-            if scale == 2 * BLOCK:
-                rows, shift = (each.mean(axis=1, keepdims=True) for each in (rows, shift))
-            return {"weight": rows.reshape(-1, rows.shape[2], 1, 1), "bias": shift.reshape(-1)}
+        given = self.data.weights([HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS])
+        haar, block_transform, bias = (
+            np.asarray(given[name], np.float32) for name in (HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS)
+        )
+        # A row of the last map for each pixel of a block, the colours first; then a row for each block of a latent.
+        mean = block_transform[:, :, 0, 0].reshape(3, BLOCK**2, -1).mean(axis=1)
+        rows = np.einsum("kc,cpm->kpm", mean, haar[:, :, 0, 0].reshape(mean.shape[1], 4, -1))
+        shift = bias.reshape(3, BLOCK**2).mean(axis=1, keepdims=True).repeat(4, axis=1)
 
         def network(scale: int) -> Network:
-            kept = weights(scale)
+            own = (rows, shift) if scale == BLOCK else (each.mean(axis=1, keepdims=True) for each in (rows, shift))
+            weight, bias = own
+            kept = {"weight": weight.reshape(-1, weight.shape[2], 1, 1), "bias": bias.reshape(-1)}
             attributes: dict[str, Attribute] = {"group": 1, "pads": [0, 0, 0, 0], "strides": [1, 1]}
             nodes = [Node("Conv", ("y_hat", "weight", "bias"), ("x_hat",), attributes)]
             if scale == BLOCK:

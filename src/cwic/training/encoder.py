@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from cwic.config import PSNR
@@ -26,19 +27,21 @@ def best_error_weight(model: CodingModel, family: Family, recipe: Recipe, crops:
     """
     if recipe.tune == PSNR:
         return ERROR_WEIGHT
-    costs = [np.mean([_cost(model, family, recipe, crop, weight) for crop in crops]) for weight in ERROR_WEIGHTS]
+    costs = np.mean([_costs(model, family, recipe, crop) for crop in crops], axis=0)
     return ERROR_WEIGHTS[int(np.argmin(costs))]
 
 
 @torch.no_grad()
-def _cost(model: CodingModel, family: Family, recipe: Recipe, x: Tensor, error_weight: float) -> float:
-    """Of the coded picture; the levels count alike."""
-    total = 0.0
+def _costs(model: CodingModel, family: Family, recipe: Recipe, x: Tensor) -> NDArray[np.float64]:
+    """Of the picture coded with each of `ERROR_WEIGHTS`; the levels count alike."""
+    totals = np.zeros(len(ERROR_WEIGHTS))
+    prepared = model.prepare_analysis(x.cpu().contiguous().numpy())
     for level in LEVELS:
-        y = model.finish_analysis(model.prepare_analysis(x.cpu().contiguous().numpy()), level)
-        coded = model.compress(y, level, error_weight=error_weight)
-        x_hat = torch.from_numpy(model.synthesise(coded.y_hat, level))
-        output = ModelOutput(x_hat, torch.tensor([8.0 * len(coded.data)]), torch.zeros(1))
+        y = model.finish_analysis(prepared, level)
         lmbda = family.lmbda(recipe, torch.tensor([level]))
-        total += float(rate_distortion(output, x.cpu(), lmbda, 0.5, recipe.tune).loss)
-    return total
+        for index, weight in enumerate(ERROR_WEIGHTS):
+            coded = model.compress(y, level, error_weight=weight)
+            x_hat = torch.from_numpy(model.synthesise(coded.y_hat, level))
+            output = ModelOutput(x_hat, torch.tensor([8.0 * len(coded.data)]), torch.zeros(1))
+            totals[index] += float(rate_distortion(output, x.cpu(), lmbda, 0.5, recipe.tune).loss)
+    return totals
