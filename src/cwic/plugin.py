@@ -65,7 +65,7 @@ class CwicImageFile(ImageFile.ImageFile):
         self._coded = True
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Make `load` decode a small picture, in a third of the time, where about `size` is asked for.
+        """Make `load` decode a small picture, in about half the time, where about `size` is asked for.
 
         It has 1/8 or 1/16 of the sides, and at least three quarters of those asked for. `thumbnail` calls this.
         """
