@@ -143,8 +143,8 @@ def encode(
         network = catalog.open_model(model, device)
     if effort > DEFAULT_EFFORT and not network.has_outlook:
         raise ValueError(
-            f"effort {effort} refines by the squared error, which {model} is not tuned to: take an effort up to "
-            f"{DEFAULT_EFFORT}, or a model of the cwic family that is tuned to psnr"
+            f"effort {effort} refines by the error that a model is tuned to, and cannot for {model}: take an effort up "
+            f"to {DEFAULT_EFFORT}, or a model of the cwic family that is tuned to eye or psnr"
         )
     tiles = TileEncoder(network, picture, Tiles.of(header), cache_analysis=target is not None)
 

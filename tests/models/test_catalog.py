@@ -63,7 +63,7 @@ def test_the_tune_of_a_weight_file(tmp_path: Path) -> None:
     assert catalog.describe(str(path)).tune == EYE
     assert catalog.chosen(str(path), EYE) == str(path)
     model = catalog.open_model(str(path))
-    assert (model.data.tune, model.data.error_weight, model.has_outlook) == (EYE, 31, False)
+    assert (model.data.tune, model.data.error_weight, model.has_outlook) == (EYE, 31, True)
 
 
 def test_an_id_from_elsewhere_has_no_name() -> None:

@@ -22,7 +22,7 @@ def y(model: CwicModel, picture: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @pytest.fixture
 def goal(picture: NDArray[np.float32]) -> Goal:
-    return Goal(picture, np.ones((1, 1, *picture.shape[2:]), np.float32))
+    return Goal(picture, slice(None), slice(None))
 
 
 def cost(model: CwicModel, coded: CodedLatents, goal: Goal) -> float:
@@ -45,7 +45,7 @@ def test_what_is_refined_decodes(model: CwicModel, y: NDArray[np.float32], goal:
 
 
 def test_latents_under_no_pixel_that_counts_stay(model: CwicModel, y: NDArray[np.float32], goal: Goal) -> None:
-    goal.mask[:, :, :, 32:] = 0
+    goal = goal._replace(columns=slice(0, 32))
     seen: list[NDArray[np.float32]] = []
 
     class Watched:
@@ -64,7 +64,7 @@ def test_latents_under_no_pixel_that_counts_stay(model: CwicModel, y: NDArray[np
 def test_a_search_without_gains_ends(
     model: CwicModel, y: NDArray[np.float32], goal: Goal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CURVATURE", 0.01)  # steps far too long
+    monkeypatch.setattr(module, "SQUARED", module.SQUARED._replace(curvature=0.01))  # steps far too long
     asked = []
     outlook = model.outlook
     monkeypatch.setattr(model, "outlook", lambda *args: asked.append(0) or outlook(*args))

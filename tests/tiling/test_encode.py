@@ -39,15 +39,15 @@ def test_what_depends_on_other_tiles_does_not_count(model: CwicModel, picture: P
     encoder = TileEncoder(model, picture, tiles)
     for index in range(len(tiles)):
         box, (_, _, bottom, right) = tiles.box(index), tiles.visible(index)
-        x, mask = encoder._goal(index)
-        np.testing.assert_array_equal(x, region_of(picture, box))
+        goal = encoder._goal(index)
+        np.testing.assert_array_equal(goal.x, region_of(picture, box))
         counting = np.zeros((tiles.padded.height, tiles.padded.width))
         top, left = (side + MARGIN if side else 0 for side in box[:2])
         bottom, right = (
             side if side == end else side - MARGIN for side, end in ((bottom, picture.height), (right, picture.width))
         )
         counting[top:bottom, left:right] = 1
-        np.testing.assert_array_equal(mask[0, 0], counting[box.rows_and_columns])
+        np.testing.assert_array_equal(goal.mask[0, 0], counting[box.rows_and_columns])
 
 
 def test_beyond_the_picture_its_edge_goes_on(picture: Picture) -> None:

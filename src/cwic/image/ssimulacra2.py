@@ -93,7 +93,7 @@ def ssimulacra2(x: NDArray[np.uint8], x_hat: NDArray[np.uint8]) -> float:
     error = 0.0
     for scale in range(SCALES):
         if scale:
-            light, light_hat = _halved(light), _halved(light_hat)
+            light, light_hat = halved(light), halved(light_hat)
         error += float((_norms(light, light_hat) * _WEIGHTS[:, scale]).sum())
     return points(error)
 
@@ -148,7 +148,7 @@ def _xyb(light: Floats) -> Floats:
     return planes.reshape(light.shape)
 
 
-def _halved(light: Floats) -> Floats:
+def halved(light: Floats) -> Floats:
     """Means of 2x2 samples of `[3, H, W]`; odd sides repeat their last sample."""
     even = np.pad(light, [(0, 0), *((0, side % 2) for side in light.shape[1:])], mode="edge")
     rows: Floats = even[:, ::2] + even[:, 1::2]

@@ -32,13 +32,14 @@ class Outlook(NamedTuple):
     Attributes:
         x_hat: `[1, 3, 16 h, 16 w]`, not clamped.
         y_hat: the latents in units of y, `[1, M, h, w]`.
-        slope: the gradient of half the squared error by the latents in quantisation steps, of the same shape, in units
-            of y: a step against it is in proportion to what it changes.
+        slope: the gradient of half the squared error by the latents in quantisation steps, of the same shape.
+        step: the length of a quantisation step in units of y, `[1, M, 1, 1]`.
     """
 
     x_hat: Floats
     y_hat: Floats
     slope: Floats
+    step: Floats
 
 
 class CutLatents(NamedTuple):
@@ -159,7 +160,7 @@ class CodingModel(Protocol):
 
     @property
     def has_outlook(self) -> bool:
-        """Whether latents can be refined by the squared error."""
+        """Whether latents can be refined by the error that the model was tuned to."""
         ...
 
     def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int) -> Outlook:

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.config import PREVIEW_SCALES, PSNR, CwicConfig
+from cwic.config import EYE, PREVIEW_SCALES, PSNR, CwicConfig
 from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import ALIGNMENT
@@ -154,7 +154,7 @@ class CwicModel:
 
     @property
     def has_outlook(self) -> bool:
-        return self.data.tune == PSNR
+        return self.data.tune in (EYE, PSNR)
 
     def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int) -> Outlook:
         y = self._prior.dequantise(y_hat, level)
@@ -162,7 +162,8 @@ class CwicModel:
         network = self._with_gradient
         x_hat, gradient = network.outputs(inputs | self._gains(network, level))
         gain = self._prior.gain(self._prior.log2_gain(level)) / (1 << GAIN_BITS)
-        return Outlook(x_hat, y, gradient * (gain**-2.0).astype(np.float32).reshape(1, -1, 1, 1))
+        step = (1 / gain).astype(np.float32).reshape(1, -1, 1, 1)
+        return Outlook(x_hat, y, gradient * step, step)
 
     @cached_property
     def _with_gradient(self) -> Network:

@@ -67,11 +67,9 @@ class TileEncoder:
     def _goal(self, index: int) -> Goal:
         """What the latents of a tile are to give: its pixels, where they do not depend on other tiles."""
         box = self._tiles.box(index)
-        counts = np.zeros((1, 1, box.height, box.width), np.float32)
         inner = Box(*(side + MARGIN * shift for side, shift in zip(box, self._cuts(box), strict=True)))
         rows, columns = inner.within(self._tiles.picture).relative_to(box).rows_and_columns
-        counts[:, :, rows, columns] = 1
-        return Goal(region_of(self._picture, box), counts)
+        return Goal(region_of(self._picture, box), rows, columns)
 
     def _cuts(self, box: Box) -> tuple[int, int, int, int]:
         """Of the four sides of a tile: 1 or -1, inwards, where another tile begins, and 0 at the picture's border."""

@@ -17,22 +17,8 @@ from cwic.errors import InputError
 from cwic.extras import require
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE
 from cwic.lab.cwic import ModelOutput
+from cwic.models.eye import CHROMA, EYE_MSE, EYE_POWER, EYE_SLOPE, EYE_TINT, TINT_SIDE
 from cwic.training.ssimulacra2 import ssimulacra2
-
-EYE_SLOPE, EYE_POWER = 0.11, 0.6
-"""A point of SSIMULACRA 2 is worth `EYE_SLOPE * lmbda**EYE_POWER` bits per pixel: about what it costs at each quality.
-
-So a quality keeps its rate: of all levels of cwic-s on 18 crops of photographs, the one of least cost has 0.92 to 1.05
-times the bits of the one that the squared error chooses, from quality 20 to 90.
-"""
-EYE_MSE = 0.15
-"""The share of `lmbda * 255**2 * MSE` that stays: pictures stay faithful where SSIMULACRA 2 is blind."""
-EYE_TINT = 6.0
-"""The weight of the error of slow colour, which SSIMULACRA 2 hardly sees and people do: a tinted grey sky."""
-TINT_SIDE = 16
-"""Pixels over whose square slow colour is averaged."""
-_CHROMA = ((-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
-"""Cb and Cr of red, green and blue, as JPEG has them (ITU-R BT.601)."""
 
 
 class RateDistortion(NamedTuple):
@@ -77,7 +63,7 @@ def tint(x: Tensor, x_hat: Tensor) -> Tensor:
     Both pictures are `[B, 3, H, W]` with values in [0, 1] and sides of at least `TINT_SIDE`.
     """
     slow = F.avg_pool2d(x_hat - x, TINT_SIDE)
-    chroma = torch.tensor(_CHROMA, device=x.device)[:, :, None, None]
+    chroma = torch.tensor(CHROMA, device=x.device)[:, :, None, None]
     return F.conv2d(slow, chroma).square().mean(dim=(1, 2, 3))
 
 
