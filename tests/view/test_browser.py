@@ -78,6 +78,10 @@ SAID = """() => [...document.querySelectorAll('cwic-image')].map((each) => {
   const message = each.shadowRoot.querySelector('p');
   return message.hidden ? '' : message.innerText;
 })"""
+FIRST_BYTES = """async () => {
+  const answer = await fetch('ort-wasm-simd-threaded.wasm.gz');
+  return [...new Uint8Array(await answer.arrayBuffer()).slice(0, 4)];
+}"""
 COLOUR = """([x, y]) => {
   const canvas = document.getElementById('view');
   return [...canvas.getContext('2d').getImageData(x, y, 1, 1).data.slice(0, 3)];
@@ -123,6 +127,10 @@ def _assert_alike(pixels: np.ndarray, image: Image.Image) -> None:
     expected = np.asarray(image.convert("RGBA"), np.int16)
     assert pixels.shape == expected.shape
     assert np.abs(pixels.astype(np.int16) - expected).max() <= 1
+
+
+def test_the_runtime_arrives_inflated(page: Any) -> None:
+    assert bytes(page.evaluate(FIRST_BYTES)) == b"\0asm"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -270,6 +278,7 @@ def test_the_element_on_a_page_of_somebody_else(browser: Any, site: str) -> None
     page.goto(site + "mine.html")
     page.wait_for_function("() => document.querySelector('cwic-image')?.picture")
     assert page.evaluate("() => document.querySelector('cwic-image').picture.threads") == 1
+    assert bytes(page.evaluate(FIRST_BYTES))[:2] == b"\x1f\x8b"  # this server knows nothing: the page inflated it
     page.wait_for_function(f"() => ({SAID})().slice(1).every((text) => text)")
     said = page.evaluate(SAID)
     assert "cut short" in said[1]

@@ -20,10 +20,7 @@ let runtime = null;
 let queue = Promise.resolve();
 
 ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MAX_THREADS) : 1;
-ort.env.wasm.wasmPaths = {
-  mjs: new URL('ort-wasm-simd-threaded.mjs', base).href,
-  wasm: new URL('ort-wasm-simd-threaded.wasm', base).href,
-};
+ort.env.wasm.wasmPaths = { mjs: new URL('ort-wasm-simd-threaded.mjs', base).href };
 
 self.onmessage = ({ data: message }) => {
   if (message.prepare) prepare();
@@ -34,8 +31,22 @@ self.onmessage = ({ data: message }) => {
 // Begins to load what every picture needs, all at the same time; a failure is told to the picture that waits for it.
 function prepare() {
   module ??= fetched(new URL('cwic.wasm', base), 'the decoder').then((bytes) => WebAssembly.compile(bytes));
-  runtime ??= ort.InferenceSession.create(Uint8Array.from(atob(SMALLEST), (c) => c.charCodeAt(0)));
+  runtime ??= loadRuntime();
   for (const loading of [module, runtime]) loading.catch(() => {});
+}
+
+async function loadRuntime() {
+  const bytes = await fetched(new URL('ort-wasm-simd-threaded.wasm.gz', base), 'ONNX Runtime');
+  ort.env.wasm.wasmBinary = await inflated(bytes);
+  await ort.InferenceSession.create(Uint8Array.from(atob(SMALLEST), (c) => c.charCodeAt(0)));
+  ort.env.wasm.wasmBinary = undefined; // it is compiled: its bytes need no memory any more
+}
+
+// What is in a gzip file. A server that sends one with Content-Encoding: gzip has the browser inflate it on the way.
+async function inflated(bytes) {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 // Answers {job, ...}: `opened`, then `block` by block, then `done`; or `error` at any time.
