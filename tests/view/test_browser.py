@@ -160,6 +160,15 @@ def test_the_runtime_arrives_inflated(page: Any) -> None:
     assert bytes(page.evaluate(FIRST_BYTES)) == b"\0asm"
 
 
+def test_an_isolated_page_has_threads(page: Any) -> None:
+    threads = page.evaluate("() => crossOriginIsolated && Math.min(navigator.hardwareConcurrency, 8)")
+    assert threads >= 1
+    assert ("one thread" if threads == 1 else f"{threads} threads") in page.inner_text("#facts")
+    # The worker is the first of them; ONNX Runtime starts the others.
+    helpers = [worker for worker in page.workers if worker.url.endswith("ort-wasm-simd-threaded.mjs")]
+    assert len(helpers) == threads - 1
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_files_have_the_same_latents(page: Any, name: str) -> None:
     recorded = json.loads((GOLDEN / f"{name}.json").read_text())["latents"]
