@@ -329,6 +329,8 @@ def test_the_element_on_a_page_of_somebody_else(browser: Any, site: str) -> None
         for (const name of ['preview', 'load', 'error'])
           document.addEventListener(name, ({ target }) => target.alt && fired.push([name, target.alt]), true);"""
     )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(site + "mine.html")
     page.wait_for_function("() => document.querySelector('cwic-image')?.picture")
     fired = page.evaluate("() => fired")
@@ -341,6 +343,7 @@ def test_the_element_on_a_page_of_somebody_else(browser: Any, site: str) -> None
     said = page.evaluate(SAID)
     assert "cut short" in said[1]
     assert "which this page does not have" in said[2]
+    assert asked.count(site + "photo.cwic") == 1
     page.close()
 
 

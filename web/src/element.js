@@ -16,6 +16,7 @@ export class CwicImage extends HTMLElement {
   #canvas = document.createElement('canvas');
   #message = document.createElement('p');
   #running = null;
+  #isPlaced = false; // of an element that was there before this script, attributes are told while it is connected
 
   constructor() {
     super();
@@ -48,14 +49,16 @@ export class CwicImage extends HTMLElement {
 
   attributeChangedCallback(name, before, value) {
     if (name === 'alt') this.#canvas.setAttribute('aria-label', value ?? '');
-    else if (this.isConnected && before !== value) this.#load();
+    else if (this.#isPlaced && before !== value) this.#load();
   }
 
   connectedCallback() {
+    this.#isPlaced = true;
     if (this.src) this.#load();
   }
 
   disconnectedCallback() {
+    this.#isPlaced = false;
     this.#running?.abort();
   }
 
