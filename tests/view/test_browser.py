@@ -67,6 +67,17 @@ PIXELS = """async ([text, crop]) => {
   });
   return [size.width, size.height, url.split(',')[1]];
 }"""
+SMALL = """async ([text, crop]) => {
+  const { decodeBlocks } = await import('./cwic.js');
+  const parts = [];
+  let blocks = 0;
+  await decodeBlocks(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), {
+    crop,
+    onPreview: (part) => parts.push({ ...part, rgba: [...part.rgba], blocks }),
+    onBlock: () => blocks++,
+  });
+  return parts;
+}"""
 DROP = """([name, text]) => {
   const file = new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name);
   const dataTransfer = new DataTransfer();
@@ -78,6 +89,10 @@ SAID = """() => [...document.querySelectorAll('cwic-image')].map((each) => {
   const message = each.shadowRoot.querySelector('p');
   return message.hidden ? '' : message.innerText;
 })"""
+FIRST_BYTES = """async () => {
+  const answer = await fetch('ort-wasm-simd-threaded.wasm.gz');
+  return [...new Uint8Array(await answer.arrayBuffer()).slice(0, 4)];
+}"""
 COLOUR = """([x, y]) => {
   const canvas = document.getElementById('view');
   return [...canvas.getContext('2d').getImageData(x, y, 1, 1).data.slice(0, 3)];
@@ -119,10 +134,39 @@ def _pixels(page: Any, data: bytes, crop: dict[str, int] | None = None) -> np.nd
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)
 
 
+def _small(page: Any, data: bytes, crop: dict[str, int] | None = None) -> np.ndarray:
+    """The small picture that the page shows before the first block, put together."""
+    parts = page.evaluate(SMALL, [_coded(data), crop])
+    assert {part["blocks"] for part in parts} == {0}
+    left, top = (min(part[side] for part in parts) for side in ("left", "top"))
+    assert -8 < min(left, top) <= max(left, top) <= 0
+    width = max(part["left"] + part["width"] - left for part in parts) // 8
+    height = max(part["top"] + part["height"] - top for part in parts) // 8
+    pixels = np.zeros((height, width, 4), np.uint8)
+    for part in parts:
+        x, y, rows, columns = (part["left"] - left) // 8, (part["top"] - top) // 8, part["rows"], part["columns"]
+        assert (part["height"], part["width"]) == (8 * rows, 8 * columns)
+        pixels[y : y + rows, x : x + columns] = np.reshape(part["rgba"], (rows, columns, 4))
+    return pixels
+
+
 def _assert_alike(pixels: np.ndarray, image: Image.Image) -> None:
     expected = np.asarray(image.convert("RGBA"), np.int16)
     assert pixels.shape == expected.shape
     assert np.abs(pixels.astype(np.int16) - expected).max() <= 1
+
+
+def test_the_runtime_arrives_inflated(page: Any) -> None:
+    assert bytes(page.evaluate(FIRST_BYTES)) == b"\0asm"
+
+
+def test_an_isolated_page_has_threads(page: Any) -> None:
+    threads = page.evaluate("() => crossOriginIsolated && Math.min(navigator.hardwareConcurrency, 8)")
+    assert threads >= 1
+    assert ("one thread" if threads == 1 else f"{threads} threads") in page.inner_text("#facts")
+    # The worker is the first of them; ONNX Runtime starts the others.
+    helpers = [worker for worker in page.workers if worker.url.endswith("ort-wasm-simd-threaded.mjs")]
+    assert len(helpers) == threads - 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -155,7 +199,19 @@ def test_a_part_of_a_picture(page: Any) -> None:
     _assert_alike(pixels, cwic.decode(data, crop=(100, 90, 77, 55)))
 
 
-@pytest.mark.parametrize(("orientation", "mode"), [(2, "L"), (5, "RGB"), (8, "LA")])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_small_picture_is_first(page: Any, name: str) -> None:
+    data = (GOLDEN / f"{name}.cwic").read_bytes()
+    _assert_alike(_small(page, data), cwic.decode(data, scale=8))
+
+
+def test_a_small_picture_of_a_part(page: Any) -> None:
+    data = (GOLDEN / "cwic_s_tiled.cwic").read_bytes()
+    small = _small(page, data, {"left": 100, "top": 90, "width": 77, "height": 55})
+    _assert_alike(small, cwic.decode(data, crop=(100, 90, 77, 55), scale=8))
+
+
+@pytest.mark.parametrize(("orientation", "mode"), [(2, "L"), (5, "RGB"), (8, "LA"), (3, "RGBA")])
 def test_pictures_stand_upright(page: Any, orientation: int, mode: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -163,6 +219,7 @@ def test_pictures_stand_upright(page: Any, orientation: int, mode: str) -> None:
     image.info["exif"] = exif.tobytes()
     data = cwic.encode(image, quality=30, tile=128)
     _assert_alike(_pixels(page, data), upright(cwic.decode(data)))
+    _assert_alike(_small(page, data), upright(cwic.decode(data, scale=8)))
 
 
 def test_the_slider_moves(page: Any) -> None:
@@ -267,13 +324,26 @@ class _Quiet(SimpleHTTPRequestHandler):
 def test_the_element_on_a_page_of_somebody_else(browser: Any, site: str) -> None:
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
+    page.add_init_script(
+        """window.fired = [];
+        for (const name of ['preview', 'load', 'error'])
+          document.addEventListener(name, ({ target }) => target.alt && fired.push([name, target.alt]), true);"""
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(site + "mine.html")
     page.wait_for_function("() => document.querySelector('cwic-image')?.picture")
+    fired = page.evaluate("() => fired")
+    assert [name for name, alt in fired if alt == "photo"] == ["preview", "load"]
+    times = page.evaluate("() => document.querySelector('cwic-image').picture.milliseconds")
+    assert 0 < times["preview"] < times["whole"]
     assert page.evaluate("() => document.querySelector('cwic-image').picture.threads") == 1
+    assert bytes(page.evaluate(FIRST_BYTES))[:2] == b"\x1f\x8b"  # this server knows nothing: the page inflated it
     page.wait_for_function(f"() => ({SAID})().slice(1).every((text) => text)")
     said = page.evaluate(SAID)
     assert "cut short" in said[1]
     assert "which this page does not have" in said[2]
+    assert asked.count(site + "photo.cwic") == 1
     page.close()
 
 

@@ -35,6 +35,9 @@ def test_the_networks_give_what_those_of_the_weight_file_give() -> None:
         inputs[name] = np.exp2(tensors[name][0].astype(np.float32)).reshape(1, -1, 1, 1)
     (x_hat,) = session.run([json.loads(header["outputs"])["g_s"]], inputs)
     np.testing.assert_allclose(x_hat, model.synthesise(y_hat, 0), atol=0.02)
+    small = tensors["preview.weight"] @ inputs["y_hat"].reshape(320, -1) + tensors["preview.bias"][:, None]
+    squares = small.reshape(3, 2, 2, 4, 4).transpose(0, 3, 1, 4, 2).reshape(1, 3, 8, 8)
+    np.testing.assert_allclose(squares, model.preview(y_hat, 0, 8), atol=1e-4)
     for name, tensor in model.data.exact.items():
         np.testing.assert_array_equal(tensors[f"prior.{name}"], tensor)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
@@ -47,6 +48,16 @@ def test_the_page_may_have_threads_and_nothing_from_elsewhere(server: ViewServer
     assert "default-src 'self'" in headers["Content-Security-Policy"]
     for name in ("cwic.js", "worker.js", "cwic.wasm", "viewer.css"):
         assert ask(server, root + name)[0] == 200
+
+
+def test_what_is_gzipped_is_inflated_by_the_browser_on_the_way(server: ViewServer, root: str) -> None:
+    path = f"{root}ort-wasm-simd-threaded.wasm.gz"
+    for accepted in ("gzip, deflate, br", ""):
+        status, body, headers = ask(server, path, Accept_Encoding=accepted)
+        assert (status, body[:2]) == (200, b"\x1f\x8b")
+        encoding, kind = headers.get("Content-Encoding"), headers["Content-Type"]
+        assert (encoding, kind) == (("gzip", "application/wasm") if accepted else (None, "application/octet-stream"))
+    assert gzip.decompress(body)[:4] == b"\0asm"
 
 
 @pytest.mark.parametrize(

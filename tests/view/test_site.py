@@ -12,7 +12,7 @@ from cwic.view.site import page_files, write_site
 def test_the_page_is_small_enough_to_be_shipped() -> None:
     files = page_files()
     assert {"index.html", "cwic.js", "worker.js", "cwic.wasm", "decoder.js", "LICENSES.txt"} < files.keys()
-    assert sum(file.stat().st_size for file in files.values()) < 15e6
+    assert sum(file.stat().st_size for file in files.values()) < 4e6
     assert files["cwic.wasm"].stat().st_size < 50_000
 
 

@@ -28,10 +28,11 @@ export function prepare() {
 }
 
 // Decodes the bytes of a file, an ArrayBuffer or Uint8Array, and calls `onOpen` with what it says of itself, then
-// `onBlock` with {left, top, width, height, rgba}. Resolves to what is said at the end: {model, milliseconds, threads}.
+// `onBlock` with {left, top, width, height, rgba}. `onPreview` gets {left, top, width, height, columns, rows, rgba} before:
+// small pictures, and what they cover. Resolves to what is said at the end: {model, milliseconds, threads}.
 // `crop` is {left, top, width, height}; `turn` sets the picture upright; `models` is the URL of the models' folder;
 // `signal` is an AbortSignal. Rejects with InputError, FormatError, LimitError or ModelError.
-export function decodeBlocks(data, { crop = null, turn = true, models = '', signal, onOpen, onBlock }) {
+export function decodeBlocks(data, { crop = null, turn = true, models = '', signal, onOpen, onPreview, onBlock }) {
   if (!worker) start();
   const job = ++jobs;
   return new Promise((resolve, reject) => {
@@ -40,9 +41,10 @@ export function decodeBlocks(data, { crop = null, turn = true, models = '', sign
       waiting.delete(job);
       settle(value);
     };
-    waiting.set(job, ({ opened, block, done, error }) => {
+    waiting.set(job, ({ opened, preview, block, done, error }) => {
       try {
         if (opened) onOpen?.(opened);
+        else if (preview) onPreview?.(preview);
         else if (block) onBlock?.(block);
         else if (done) finish(resolve, done);
         else finish(reject, unpackError(error));
@@ -55,15 +57,18 @@ export function decodeBlocks(data, { crop = null, turn = true, models = '', sign
       worker?.postMessage({ job, stop: true });
       finish(reject, signal.reason);
     });
-    worker.postMessage({ job, data: new Uint8Array(data), crop, turn, models });
+    worker.postMessage({ job, data: new Uint8Array(data), crop, turn, small: Boolean(onPreview), models });
   });
 }
 
-// Decodes onto `canvas`, which takes the picture's size. Options as `decodeBlocks`; with `colour` the picture's ICC
-// profile is applied in the end. Resolves to all that is known of the picture.
-export async function decodeToCanvas(data, canvas, { colour = true, onOpen, onBlock, ...options } = {}) {
+// Decodes onto `canvas`, which takes the picture's size: small pictures first, then the whole. Options as `decodeBlocks`;
+// with `colour` the picture's ICC profile is applied in the end. Resolves to all that is known of the picture; in its
+// `milliseconds`, `preview` and `whole` say when the first small picture and the last block were there.
+export async function decodeToCanvas(data, canvas, { colour = true, onOpen, onPreview, onBlock, ...options } = {}) {
+  const started = performance.now();
   let said = null;
   let context = null;
+  let preview = null;
   const done = await decodeBlocks(data, {
     ...options,
     onOpen: (opened) => {
@@ -76,13 +81,28 @@ export async function decodeToCanvas(data, canvas, { colour = true, onOpen, onBl
       context = canvas.getContext('2d');
       onOpen?.(opened);
     },
+    onPreview: (small) => {
+      drawSmall(context, small);
+      preview ??= performance.now() - started;
+      onPreview?.(small);
+    },
     onBlock: (block) => {
       context.putImageData(new ImageData(block.rgba, block.width, block.height), block.left, block.top);
       onBlock?.(block);
     },
   });
+  const milliseconds = { ...done.milliseconds, preview, whole: performance.now() - started };
   if (colour && said.icc) await coloured(canvas, said.icc);
-  return { ...said, ...done };
+  return { ...said, ...done, milliseconds };
+}
+
+// Draws a small picture as large as what it stands for.
+function drawSmall(context, { left, top, width, height, columns, rows, rgba }) {
+  const canvas = document.createElement('canvas');
+  [canvas.width, canvas.height] = [columns, rows];
+  canvas.getContext('2d').putImageData(new ImageData(rgba, columns, rows), 0, 0);
+  context.clearRect(left, top, width, height);
+  context.drawImage(canvas, left, top, width, height);
 }
 
 // The bytes behind a URL, a File or a Blob. Rejects with InputError.

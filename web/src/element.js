@@ -16,6 +16,7 @@ export class CwicImage extends HTMLElement {
   #canvas = document.createElement('canvas');
   #message = document.createElement('p');
   #running = null;
+  #isPlaced = false; // of an element that was there before this script, attributes are told while it is connected
 
   constructor() {
     super();
@@ -35,24 +36,35 @@ export class CwicImage extends HTMLElement {
     this.setAttribute('src', url);
   }
 
+  get alt() {
+    return this.getAttribute('alt') ?? '';
+  }
+
+  set alt(text) {
+    this.setAttribute('alt', text);
+  }
+
   // What is known of the picture once it is there, or null.
   picture = null;
 
   attributeChangedCallback(name, before, value) {
     if (name === 'alt') this.#canvas.setAttribute('aria-label', value ?? '');
-    else if (this.isConnected && before !== value) this.#load();
+    else if (this.#isPlaced && before !== value) this.#load();
   }
 
   connectedCallback() {
+    this.#isPlaced = true;
     if (this.src) this.#load();
   }
 
   disconnectedCallback() {
+    this.#isPlaced = false;
     this.#running?.abort();
   }
 
   // Decodes a File, a Blob or the picture behind a URL. Resolves when it is complete, and rejects with an error of the
-  // decoder; the element says it too, and fires `load` or `error` as an <img> does.
+  // decoder; the element says it too, and fires `load` or `error` as an <img> does, and `preview` when a small picture,
+  // or the first tile of one, is there.
   async show(source) {
     this.#running?.abort();
     const running = (this.#running = new AbortController());
@@ -63,13 +75,18 @@ export class CwicImage extends HTMLElement {
       const { signal } = running;
       const models = this.hasAttribute('models') ? new URL(this.getAttribute('models'), document.baseURI).href : '';
       const data = await bytesOf(source, signal);
-      this.picture = await decodeToCanvas(data, this.#canvas, { signal, models });
+      let seen = false;
+      const onPreview = () => {
+        if (!seen) this.dispatchEvent(new Event('preview'));
+        seen = true;
+      };
+      this.picture = await decodeToCanvas(data, this.#canvas, { signal, models, onPreview });
       this.dispatchEvent(new Event('load'));
     } catch (error) {
       if (running.signal.aborted) return;
       this.#canvas.hidden = true;
       this.#message.hidden = false;
-      this.#message.textContent = [this.getAttribute('alt'), error.message].filter(Boolean).join(': ');
+      this.#message.textContent = [this.alt, error.message].filter(Boolean).join(': ');
       this.dispatchEvent(new ErrorEvent('error', { error, message: error.message }));
       throw error;
     }

@@ -114,7 +114,7 @@ const opened = new Map();
 function modelOf(id) {
   if (!opened.has(id)) {
     const bytes = (part) => new Uint8Array(readFileSync(join(models, `${id}${part}.safetensors`)));
-    opened.set(id, new Model(bytes(''), { ort, module, fetchAnalysis: async () => bytes('-analysis') }));
+    opened.set(id, new Model(bytes(''), { runtime: ort, module, fetchAnalysis: async () => bytes('-analysis') }));
   }
   return opened.get(id);
 }
@@ -133,7 +133,7 @@ for (let k = 0; k < Number(count); k++) {
     const id = container.header.modelId;
     const model = modelOf(ids.includes(id) ? id : ids[which]);
     config = model.config;
-    await decode(container, model, { onBlock: async () => {} });
+    await decode(container, model, { onPreview: async () => {}, onBlock: async () => {} });
   } catch (error) {
     end = error.constructor.name === 'CwicError' || !(error instanceof CwicError) ? `WRONG ${error.stack}` : error.name;
     if (process.env.SHOW) end += `: ${error.message}`;

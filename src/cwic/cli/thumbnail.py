@@ -22,8 +22,11 @@ def thumbnail(
     def work(_: int) -> None:
         check_target(target, force=force, source=source)
 
+        from cwic.image.losses import losses_to
         from cwic.thumbnail import thumbnail_of
 
-        batch.write(str(target), thumbnail_of(batch.read(source), size), force=force)
+        with losses_to(lambda text: batch.say(batch.complaint(source, " ".join(text.split()))), UserWarning):
+            data = thumbnail_of(batch.read(source), size)
+        batch.write(str(target), data, force=force)
 
     batch.run([source], work)

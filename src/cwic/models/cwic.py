@@ -48,6 +48,21 @@ FULL_PRECISION_LEVEL = 850
 """From here on pixels are made in float32 everywhere: bfloat16 would cost 0.04 dB and more."""
 
 
+def preview_maps(data: ModelData) -> tuple[Floats, Floats]:
+    """The linear maps of g_s without what is between them: a latent to the means of its four squares of `BLOCK` pixels.
+
+    Returns the weights `[3, 4, M]` and the bias `[3, 4]`: colours, and squares in raster order.
+    """
+    given = data.weights([HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS])
+    haar, block_transform, bias = (
+        np.asarray(given[name], np.float32) for name in (HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS)
+    )
+    # A row of the last map for each pixel of a block, the colours first; then a row for each block of a latent.
+    mean = block_transform[:, :, 0, 0].reshape(3, BLOCK**2, -1).mean(axis=1)
+    rows = np.einsum("kc,cpm->kpm", mean, haar[:, :, 0, 0].reshape(mean.shape[1], 4, -1))
+    return rows, bias.reshape(3, BLOCK**2).mean(axis=1, keepdims=True).repeat(4, axis=1)
+
+
 class CwicModel:
     """See `cwic.models.base.CodingModel`. The graphs are `features`, `g_a`, `h_a` and `g_s`.
 
@@ -128,16 +143,8 @@ class CwicModel:
 
     @cached_property
     def _previews(self) -> dict[int, Network]:
-        """The linear maps of g_s without what is between them, summed up over squares of pixels."""
-
-        given = self.data.weights([HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS])
-        haar, block_transform, bias = (
-            np.asarray(given[name], np.float32) for name in (HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS)
-        )
-        # A row of the last map for each pixel of a block, the colours first; then a row for each block of a latent.
-        mean = block_transform[:, :, 0, 0].reshape(3, BLOCK**2, -1).mean(axis=1)
-        rows = np.einsum("kc,cpm->kpm", mean, haar[:, :, 0, 0].reshape(mean.shape[1], 4, -1))
-        shift = bias.reshape(3, BLOCK**2).mean(axis=1, keepdims=True).repeat(4, axis=1)
+        """`preview_maps` as networks, for squares of each size."""
+        rows, shift = preview_maps(self.data)
 
         def network(scale: int) -> Network:
             own = (rows, shift) if scale == BLOCK else (each.mean(axis=1, keepdims=True) for each in (rows, shift))

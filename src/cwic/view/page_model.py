@@ -22,6 +22,7 @@ from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, QuadtreePrior
 from cwic.latents.symbols import SYMBOL_MAX
 from cwic.models import catalog
 from cwic.models.base import ModelData
+from cwic.models.cwic import preview_maps
 from cwic.models.weights import EXACT, TABLES
 from cwic.networks.graph import Graph
 from cwic.networks.onnx_bytes import onnx_bytes
@@ -30,6 +31,8 @@ DECODER = ("g_s",)
 ANALYSIS = ("features", "g_a", "h_a")
 """What plain tiles beside others need: their latents are made of their pixels (docs/format.md, section 8)."""
 NETWORK = "network."
+PREVIEW = "preview."
+"""Before `weight` `[12, M]` and `bias` `[12]` of a small picture: colours, and a latent's squares in raster order."""
 SUFFIX = ".safetensors"
 _INT32 = 1 << 31
 
@@ -59,6 +62,8 @@ def page_model(name: str, *, analysis: bool = False) -> bytes:
     tensors |= dict(data.weights([gain for graph in graphs.values() for gain in graph.gains()]))
     if not analysis:
         tensors |= {EXACT + key: array for key, array in data.exact.items()}
+        weight, bias = preview_maps(data)
+        tensors |= {f"{PREVIEW}weight": weight.reshape(-1, weight.shape[-1]), f"{PREVIEW}bias": bias.reshape(-1)}
         tensors |= {TABLES + key: array for key, array in data.tables.to_arrays().items()}
     metadata = {
         "name": name,

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,6 +29,7 @@ _KINDS = {
     ".wasm": "application/wasm",
 }
 _BYTES = "application/octet-stream"
+_GZIPPED = ".gz"
 _HEADERS = {
     # The first two let a page have threads; the rest keep other pages, and caches, away from it.
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -47,6 +49,7 @@ class Answer(NamedTuple):
     body: bytes
     kind: str = _BYTES
     status: int = 200
+    encoding: str | None = None
 
 
 class ViewServer(ThreadingHTTPServer):
@@ -119,6 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in _HEADERS.items():
                 self.send_header(name, value)
             self.send_header("Content-Type", answer.kind)
+            if answer.encoding:
+                self.send_header("Content-Encoding", answer.encoding)
             self.send_header("Content-Length", str(len(answer.body)))
             if answer.status != 200:
                 self.close_connection = True
@@ -134,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
             return _text(page.replace('data-api=""', 'data-api="api/"'), kind=_KINDS[".html"])
         if path in self.server.files:
             file = self.server.files[path]
+            if file.suffix == _GZIPPED and "gzip" in self.headers.get("Accept-Encoding", ""):
+                return Answer(file.read_bytes(), _KINDS[Path(file.stem).suffix], encoding="gzip")
             return Answer(file.read_bytes(), _KINDS.get(file.suffix, _BYTES))
         folder, _, name = path.partition("/")
         if folder == MODELS and name in self.server.models:

@@ -3,28 +3,48 @@ import { Container } from './container.js';
 import { FormatError, InputError } from './errors.js';
 import { blocks, box, heightOf, LATENT, Tiles, widthOf, within } from './grid.js';
 import { readPlain } from './plain.js';
+import { meansOfSquares, shrunk, SQUARE } from './preview.js';
+
+// Pixels of rows of tiles that are shown small before any of them is synthesised. Their latents, 5 bytes a pixel, stay.
+const GROUP = 2 ** 24;
 
 // Decodes `data` with `model`, or the part `crop` {left, top, width, height} of it. Calls `onBlock` with
-// {left, top, width, height, rgba} in the coordinates of that part, and `await`s it. `isStopped` ends the work early.
-// Throws FormatError and ModelError.
-export async function decode(container, model, { crop = null, onBlock, isStopped = () => false }) {
+// {left, top, width, height, rgba} in the coordinates of that part, and `await`s it. Before that, `onPreview` gets
+// {left, top, width, height, columns, rows, rgba} of a tile's small picture: what it covers, with squares that reach out of
+// the part, and its own size. `beforeSynthesis` is awaited between the two. `isStopped` ends the work early. Throws
+// FormatError and ModelError.
+export async function decode(container, model, options) {
+  const { crop = null, onBlock, onPreview = null, beforeSynthesis = () => {}, isStopped = () => false } = options;
   const { header } = container;
   const tiles = new Tiles(header);
   const area = cropBox(tiles.picture, crop);
   container.verifyTiles(tiles.meeting(area));
   const alpha = header.hasAlpha ? model.exact.readPlane(container.side('A'), header.height, header.width) : null;
+  const smallAlpha = alpha && onPreview ? meansOfSquares(alpha, tiles.picture) : null;
   const decoder = new TileDecoder(container, model, tiles);
-  for (const row of rowsOf(tiles, area)) {
-    for (const index of row)
-      for (const block of blocks(tiles.box(index), area)) {
-        if (isStopped()) return;
-        const seen = within(block, area);
-        const rgba = await decoder.draw(block, seen);
-        if (alpha) addAlpha(rgba, alpha, header.width, seen);
-        const [left, top] = [seen.left - area.left, seen.top - area.top];
-        await onBlock({ left, top, width: widthOf(seen), height: heightOf(seen), rgba });
-      }
-    decoder.trim(Math.max(...row.map((index) => tiles.box(index).bottom)));
+  for (const group of groupsOf(tiles, area)) {
+    for (const index of onPreview ? group.flat() : []) {
+      if (isStopped()) return;
+      const seen = within(shrunk(tiles.visible(index)), shrunk(area));
+      const rgba = decoder.drawSmall(index, seen);
+      if (smallAlpha) addAlpha(rgba, smallAlpha, widthOf(shrunk(tiles.picture)), seen);
+      const [left, top] = [seen.left * SQUARE - area.left, seen.top * SQUARE - area.top];
+      const [columns, rows] = [widthOf(seen), heightOf(seen)];
+      await onPreview({ left, top, width: columns * SQUARE, height: rows * SQUARE, columns, rows, rgba });
+    }
+    await beforeSynthesis();
+    for (const row of group) {
+      for (const index of row)
+        for (const block of blocks(tiles.box(index), area)) {
+          if (isStopped()) return;
+          const seen = within(block, area);
+          const rgba = await decoder.draw(block, seen);
+          if (alpha) addAlpha(rgba, alpha, header.width, seen);
+          const [left, top] = [seen.left - area.left, seen.top - area.top];
+          await onBlock({ left, top, width: widthOf(seen), height: heightOf(seen), rgba });
+        }
+      decoder.trim(Math.max(...row.map((index) => tiles.box(index).bottom)));
+    }
   }
 }
 
@@ -44,14 +64,23 @@ function cropBox(picture, crop) {
   return area;
 }
 
-function rowsOf(tiles, area) {
+// The tiles that meet `area`: groups of rows, each of at most GROUP pixels or one row.
+function groupsOf(tiles, area) {
   const rows = new Map();
   for (const index of tiles.meeting(area)) {
     const row = Math.floor(index / tiles.columns);
     if (!rows.has(row)) rows.set(row, []);
     rows.get(row).push(index);
   }
-  return rows.values();
+  const groups = [];
+  let room = 0;
+  for (const row of rows.values()) {
+    const pixels = row.reduce((sum, index) => sum + widthOf(tiles.box(index)) * heightOf(tiles.box(index)), 0);
+    if (pixels > room) groups.push([]);
+    room = (pixels > room ? GROUP : room) - pixels;
+    groups.at(-1).push(row);
+  }
+  return groups;
 }
 
 class TileDecoder {
@@ -77,6 +106,17 @@ class TileDecoder {
     return toRgba(x_hat, H, W, seen, region, this.grey);
   }
 
+  // RGBA of `seen`, squares of the tile `index`, each a pixel.
+  drawSmall(index, seen) {
+    const plain = this.#plain(index);
+    const visible = this.tiles.visible(index);
+    if (plain) return fromPlain(meansOfSquares(plain, visible), shrunk(visible), seen, this.grey);
+    const { box: tileBox, y_hat } = this.#coded(index);
+    const region = shrunk(tileBox);
+    const x_hat = this.model.preview(y_hat, heightOf(region) / 2, widthOf(region) / 2, this.header.level);
+    return toRgba(x_hat, heightOf(region), widthOf(region), seen, region, this.grey);
+  }
+
   // Forgets what no block from row `bottom` on needs.
   trim(bottom) {
     const { top } = this.tiles.around(box(bottom, 0, bottom + 1, 1), this.model.halo);
@@ -93,17 +133,24 @@ class TileDecoder {
     );
   }
 
+  // The latents of a tile, as coded or, of a plain one, as its pixels give them.
   async #latents(index) {
+    const plain = this.decoded.has(index) ? null : this.#plain(index);
+    if (plain) {
+      const tileBox = this.tiles.box(index);
+      const x = padded(plain, this.tiles.visible(index), tileBox, this.grey);
+      const y_hat = await this.model.analyse(x, heightOf(tileBox), widthOf(tileBox), this.header.level);
+      this.decoded.set(index, { box: tileBox, y_hat });
+    }
+    return this.#coded(index);
+  }
+
+  #coded(index) {
     if (!this.decoded.has(index)) {
       const tileBox = this.tiles.box(index);
       const [h, w] = [heightOf(tileBox) / LATENT, widthOf(tileBox) / LATENT];
-      const { level } = this.header;
-      const plain = this.#plain(index);
-      const y_hat = plain
-        ? await this.model.analyse(padded(plain, this.tiles.visible(index), tileBox, this.grey), 16 * h, 16 * w, level)
-        : this.#named(index, () =>
-            this.model.exact.readTile(this.container.tile(index).payload, h, w, level, index),
-          );
+      const { payload } = this.container.tile(index);
+      const y_hat = this.#named(index, () => this.model.exact.readTile(payload, h, w, this.header.level, index));
       this.decoded.set(index, { box: tileBox, y_hat });
     }
     return this.decoded.get(index);

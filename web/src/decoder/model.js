@@ -1,6 +1,7 @@
 // A model of the `cwic` family: the exact prior in wasm, and its networks in ONNX Runtime Web.
 import { ModelError } from './errors.js';
 import { Exact } from './exact.js';
+import { linearPreview } from './preview.js';
 import { Tensors } from './tensors.js';
 import { windowInputs } from './windows.js';
 
@@ -12,11 +13,10 @@ const Z_MAX = 31;
 const WARM = 8; // positions a side
 
 export class Model {
-  // `bytes` are a file of `cwic.view.page_model`; `ort` is ONNX Runtime Web, `module` the compiled wasm module, and
-  // `providers` where networks run. `fetchAnalysis` gives the bytes of the networks that plain tiles beside others need.
-  constructor(bytes, { ort, module, providers = ['wasm'], fetchAnalysis }) {
-    this.ort = ort;
-    this.providers = providers;
+  // `bytes` are a file of `cwic.view.page_model`, `module` the compiled wasm module; `runtime` is ONNX Runtime Web, or a
+  // promise of it: only networks wait for it. `fetchAnalysis` gives the bytes of the networks that plain tiles need.
+  constructor(bytes, { runtime, module, fetchAnalysis }) {
+    this.runtime = runtime;
     this.tensors = new Tensors(bytes);
     this.id = this.tensors.metadata.model_id;
     this.name = this.tensors.metadata.name;
@@ -24,21 +24,32 @@ export class Model {
     const [positions, grid] = parsed(this.tensors, 'halo');
     this.halo = { positions, grid };
     this.exact = new Exact(module, this.config, this.tensors);
+    this.linear = ['weight', 'bias'].map((part) => this.tensors.get(`preview.${part}`, 'F32').data);
     this.fetchAnalysis = fetchAnalysis;
     this.sessions = new Map();
     this.gainsAt = new Map();
   }
 
-  // Loads the synthesis, which a first picture would wait for. Work on nothing before that makes the browser compile the
-  // exact part well while it loads: at first it compiles fast, and its code is then ten times as slow.
-  async warm() {
+  // Works on nothing, so that the browser compiles the exact part well: at first it compiles fast, and its code is then
+  // ten times as slow.
+  warm() {
     const { M, hyper_channels: C } = this.config;
     this.exact.writeTile(new Float32Array(M * WARM ** 2), new Int16Array((C * WARM ** 2) / 16), WARM, WARM, 0);
+  }
+
+  // Loads the synthesis, which a first picture would wait for.
+  async ready() {
     await this.#session(this.tensors, 'g_s');
+  }
+
+  // x_hat Float32Array [3, 2 h, 2 w], not clamped, of squares of 8x8 pixels, of y_hat Int32Array [h, w, M]. At once.
+  preview(y_hat, h, w, level) {
+    return linearPreview(y_hat, h, w, this.steps(level), ...this.linear);
   }
 
   // x_hat Float32Array [3, 16 h, 16 w], not clamped, of latents in units of y, Float32Array [M, h, w].
   async synthesise(y, h, w, level) {
+    await this.ready();
     const inputs = { y_hat: this.#floats(y, [1, this.config.M, h, w]), ...this.#windows(h, w) };
     return (await this.#run(this.tensors, 'g_s', level, inputs)).data;
   }
@@ -47,6 +58,7 @@ export class Model {
   async analyse(x, H, W, level) {
     this.analysis ??= new Tensors(await this.fetchAnalysis());
     if (this.analysis.metadata.model_id !== this.id) throw new ModelError('the networks that analyse are of another model');
+    await this.ready();
     const [h, w] = [H / 16, W / 16];
     const { M, hyper_channels: C } = this.config;
     const features = await this.#run(this.analysis, 'features', level, { x: this.#floats(x, [1, 3, H, W]) });
@@ -85,9 +97,10 @@ export class Model {
 
   async #session(tensors, name) {
     if (!this.sessions.has(name)) {
+      this.ort ??= await this.runtime;
       const { data } = tensors.get(`network.${name}`, 'U8');
       try {
-        const options = { executionProviders: this.providers, graphOptimizationLevel: 'all' };
+        const options = { executionProviders: ['wasm'], graphOptimizationLevel: 'all' };
         this.sessions.set(name, await this.ort.InferenceSession.create(data, options));
       } catch (error) {
         throw new ModelError(`the network ${name} cannot be loaded: ${error.message}`);

@@ -35,11 +35,20 @@ export function turnedSize({ width, height }, orientation) {
   return orientation > 4 ? { width: height, height: width } : { width, height };
 }
 
+const flips = (orientation) => [[2, 3, 7, 8].includes(orientation), [3, 4, 6, 7].includes(orientation)];
+
+// A box {left, top, width, height} of a picture of `size`, turned with it.
+export function turnBox({ left, top, width, height }, { width: W, height: H }, orientation) {
+  const [flipX, flipY] = flips(orientation);
+  const [x, y] = [flipX ? W - left - width : left, flipY ? H - top - height : top];
+  return orientation > 4 ? { left: y, top: x, width: height, height: width } : { left: x, top: y, width, height };
+}
+
 // A block of a picture of `size`, turned with it.
-export function turnBlock(block, { width: W, height: H }, orientation) {
+export function turnBlock(block, size, orientation) {
   if (orientation === 1) return block;
-  const { left, top, width, height, rgba } = block;
-  const [flipX, flipY] = [[2, 3, 7, 8].includes(orientation), [3, 4, 6, 7].includes(orientation)];
+  const { width, height, rgba } = block;
+  const [flipX, flipY] = flips(orientation);
   const swap = orientation > 4;
   const from = new Uint32Array(rgba.buffer, rgba.byteOffset, width * height);
   const to = new Uint32Array(width * height);
@@ -49,12 +58,13 @@ export function turnBlock(block, { width: W, height: H }, orientation) {
       const [fx, fy] = [flipX ? width - 1 - x : x, flipY ? height - 1 - y : y];
       to[swap ? fx * across + fy : fy * across + fx] = from[y * width + x];
     }
-  const [fromLeft, fromTop] = [flipX ? W - left - width : left, flipY ? H - top - height : top];
-  return {
-    left: swap ? fromTop : fromLeft,
-    top: swap ? fromLeft : fromTop,
-    width: swap ? height : width,
-    height: swap ? width : height,
-    rgba: new Uint8ClampedArray(to.buffer),
-  };
+  return { ...turnBox(block, size, orientation), rgba: new Uint8ClampedArray(to.buffer) };
+}
+
+// A small picture {left, top, width, height, columns, rows, rgba} of a part of a picture of `size`, turned with it.
+export function turnPreview(preview, size, orientation) {
+  const { columns, rows, rgba } = preview;
+  const turned = turnBlock({ left: 0, top: 0, width: columns, height: rows, rgba }, { width: columns, height: rows }, orientation);
+  const area = turnBox(preview, size, orientation);
+  return { ...area, columns: turned.width, rows: turned.height, rgba: turned.rgba };
 }

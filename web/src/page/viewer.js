@@ -45,20 +45,24 @@ async function show(entry, settings = null) {
     signal.throwIfAborted();
     busy('decoding …');
     const canvas = document.createElement('canvas');
+    let seen = false;
     let shown = 0;
     let tiles = 1;
+    const redraw = () => {
+      signal.throwIfAborted();
+      if (seen) return stage.draw();
+      seen = true;
+      const fits = state.second?.width === canvas.width && state.second?.height === canvas.height;
+      stage.show(canvas, settings && fits ? state.second : null);
+    };
     state.known = await decodeToCanvas(data, canvas, {
       signal,
       onOpen: (opened) => (tiles = opened.tiles),
+      onPreview: () => settings || redraw(), // encoded anew, the picture of before stays until then
       onBlock: () => {
-        signal.throwIfAborted();
-        if (!shown) {
-          const fits = state.second?.width === canvas.width && state.second?.height === canvas.height;
-          stage.show(canvas, settings && fits ? state.second : null);
-        }
+        redraw();
         shown++;
         if (tiles > 1) busy(`decoding … ${Math.min(shown, tiles)} of ${tiles} tiles`);
-        stage.draw();
       },
     });
     state.first = canvas;
