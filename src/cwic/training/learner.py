@@ -25,7 +25,7 @@ from cwic.training.graph import PassGraph, Taught
 from cwic.training.journal import Metrics
 from cwic.training.loss import RateDistortion, rate_distortion
 from cwic.training.optim import Optimisers
-from cwic.training.recipe import Recipe
+from cwic.training.recipe import KEPT, Recipe
 from cwic.training.schedule import rate_factor
 
 
@@ -71,8 +71,7 @@ class Learner:
         Raises `InputError` if they are not of the recipe's model.
         """
         if checkpoint is None:
-            batches = [self._crops() for _ in range(self._family.calibration_batches)]
-            self._family.start(self._model, batches)
+            self._family.start(self._model, self._calibration())
             self.average.load_state_dict(self._model.state_dict())
         elif whole:
             self._continue(checkpoint)
@@ -163,12 +162,19 @@ class Learner:
             }
             save_checkpoint(path, self._model, self.average, extra)
 
+    def _calibration(self) -> list[Tensor]:
+        return [self._crops() for _ in range(self._family.calibration_batches)]
+
     def _crops(self) -> Tensor:
         recipe = self._recipe
         return self._pictures.crops(recipe.batch, recipe.crop, self._random, recipe.downscale).to(self._fabric.device)
 
     def _start_from(self, checkpoint: Path) -> None:
         state = load_checkpoint(checkpoint)
+        if self._recipe.resumed_attention != KEPT:
+            change = self._family.other_attention(self._model, state, self._recipe, self._calibration)
+            print(f"{checkpoint}: {change.told}; the optimisers start anew", file=sys.stderr)
+            state = {"model": change.model, "average": change.average}
         load_into(self.average, state["average"], checkpoint)
         # A frozen g_a stays what it is now, so a fine-tune starts from the average, and its optimisers anew.
         load_into(self._model, state["average" if self._recipe.hard_rounding else "model"], checkpoint)
