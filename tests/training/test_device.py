@@ -119,7 +119,7 @@ def fabric() -> Fabric:
 RESIDUAL: dict[str, dict[str, Any]] = {
     "cwic residual": {},
     "cwic residual window": {"attention": "window"},
-    "cwic in the trunk": {"attention_every": 1},
+    "cwic compiled in the trunk": {"attention_every": 1},
     "cwic window in the trunk": {"attention": "window", "attention_every": 1},
 }
 """Other forms and places of attention."""
@@ -132,7 +132,7 @@ def any_recipe(
     """With cross-window attention, but for the last; `compiled` has the blocks in the form that is compiled on a GPU."""
     chosen = paper_recipe if request.param == "cwam2024" else recipe
     assert chosen.model.attention == "cross-window"
-    if request.param == "cwic compiled":
+    if "compiled" in request.param:
         monkeypatch.setattr(learner_module, "compiled_blocks", lambda wanted: compiled_blocks())
         for module in ("cwic.nn.depth_conv", "cwic.lab.quadtree_context"):
             monkeypatch.setattr(f"{module}.compiled", lambda function: function)
