@@ -303,7 +303,7 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> Iterator[str]:
     heads = ["arm", "kMAC/px", "seeds", "steps", "crops/s", *(f"J {label}" for label in labels), "mean", ""]
     yield "| " + " | ".join([*heads[:-1], f"against {study.arms[0]}"]) + " |"
     yield "|---" * len(heads) + "|"
-    first = None
+    of_first = {row["seed"]: geometric(row["J"]) for row in rows if row["arm"] == study.arms[0] and row["J"]}
     for arm in study.arms:
         own = [row for row in rows if row["arm"] == arm]
         if not own:
@@ -315,10 +315,10 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> Iterator[str]:
             yield "| " + " | ".join([*cells, *[""] * (len(labels) + 1), "diverged"]) + " |"
             continue
         points = [geometric([row["J"][i] for row in own]) for i in range(len(labels))]
-        mean = geometric(points)
-        first = mean if arm == study.arms[0] else first
-        change = "" if first is None or arm == study.arms[0] else f"{100 * (mean / first - 1):+.2f} %"
-        yield "| " + " | ".join([*cells, *(f"{point:.4f}" for point in points), f"{mean:.4f}", change]) + " |"
+        # Runs of one seed see the same crops in the same order.
+        ratios = [geometric(row["J"]) / of_first[row["seed"]] for row in own if row["seed"] in of_first]
+        change = f"{100 * (geometric(ratios) - 1):+.2f} %" if ratios and arm != study.arms[0] else ""
+        yield "| " + " | ".join([*cells, *(f"{point:.4f}" for point in [*points, geometric(points)]), change]) + " |"
 
 
 def noise_pictures(folder: Path) -> Path:

@@ -117,6 +117,7 @@ def test_tables_compare_with_the_first_arm_and_know_the_noise(script: dict[str, 
     text = script["tables"](study, rows, {"smoke": False}, 45.0)
     assert "Noise: 1.40 % of J" in text  # ln 1.02 over the root of two
     assert "| none | 10.0 | 2 | 100 | 50 | 1.0100 | 4.0398 | 2.0199 |  |" in text
+    assert "| window | 10.0 | 1 | 100 | 50 | 0.9900 | 3.9600 | 1.9800 | -1.00 % |" in text  # beside the same seed
 
 
 def test_all_but_the_last_seeds_fit_the_budget(script: dict[str, Any]) -> None:

@@ -132,4 +132,3 @@ class _Moments:
         explained = 2 * (change * (self._cross - self._own)).sum() - (change @ self._own * change).sum()
         missed = ((self._added - explained) / self._added).clamp_min(0).sqrt()
         return LinearPart(part, float(missed))
-

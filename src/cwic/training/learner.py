@@ -54,6 +54,8 @@ class Learner:
         if fabric.device.type == "cuda":
             _channels_last(self._model)
         self.average = copy.deepcopy(self._model).eval()
+        # Listed once: the host has enough to do in a step without a walk through all modules.
+        self._followed = list(self.average.parameters()), list(self._model.parameters())
         if recipe.hard_rounding:
             self._family.decoder_only(self._model)
         self._optimisers = Optimisers(self._model, recipe)
@@ -96,7 +98,7 @@ class Learner:
         self._in_a_row = (self._in_a_row + 1) * ~taught.finite
         self._optimisers.step()
         ramp = (progress.step + 1) / (progress.step + 10) if progress.fresh else 1.0
-        _average(self.average, self._model, min(recipe.average_decay, ramp))
+        self._follow(min(recipe.average_decay, ramp))
         progress.step += 1
 
     def gradients(self, batches: Sequence[Tensor]) -> Taught:
@@ -162,6 +164,11 @@ class Learner:
             }
             save_checkpoint(path, self._model, self.average, extra)
 
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        """Moves the average towards the model."""
+        torch._foreach_lerp_(*self._followed, 1 - decay)
+
     def _calibration(self) -> list[Tensor]:
         return [self._crops() for _ in range(self._family.calibration_batches)]
 
@@ -219,8 +226,3 @@ def _channels_last(model: nn.Module) -> None:
 
 def _cuda_rng() -> dict[str, Tensor]:
     return {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_initialized() else {}
-
-
-@torch.no_grad()
-def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
