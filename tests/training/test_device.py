@@ -129,7 +129,7 @@ RESIDUAL: dict[str, dict[str, Any]] = {
 def any_recipe(
     request: pytest.FixtureRequest, recipe: Recipe, paper_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> Recipe:
-    """With cross-window attention, but for the last; `compiled` has the blocks in the form that is compiled on a GPU."""
+    """With cross-window attention where it has no other; `compiled` has blocks in the form that a GPU compiles."""
     chosen = paper_recipe if request.param == "cwam2024" else recipe
     assert chosen.model.attention == "cross-window"
     if "compiled" in request.param:
