@@ -299,7 +299,7 @@ def _table(study: Study, rows: list[dict[str, Any]]) -> Iterator[str]:
     if not rows:
         yield "Not measured yet."
         return
-    labels = next((row["labels"] for row in rows if row["labels"]), [])
+    labels: list[str] = next((row["labels"] for row in rows if row["labels"]), [])
     heads = ["arm", "kMAC/px", "seeds", "steps", "crops/s", *(f"J {label}" for label in labels), "mean", ""]
     yield "| " + " | ".join([*heads[:-1], f"against {study.arms[0]}"]) + " |"
     yield "|---" * len(heads) + "|"

@@ -149,8 +149,8 @@ class Cwic(Family):
             told = "it has no attention to drop"
         if fresh:
             told += f"; {recipe.model.attention} attention of the {recipe.model.attention_form} form starts anew"
-        found = [without_attention(weights) | fresh for weights in both]
-        return Change(*found, told)
+        weights, average = (without_attention(each) | fresh for each in both)
+        return Change(weights, average, told)
 
     def decoder_only(self, model: nn.Module) -> None:
         # What the encoder alone runs, and the gains, are frozen: rounded symbols give them no honest gradient.

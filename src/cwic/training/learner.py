@@ -55,7 +55,7 @@ class Learner:
             _channels_last(self._model)
         self.average = copy.deepcopy(self._model).eval()
         # Listed once: the host has enough to do in a step without a walk through all modules.
-        self._followed = list(self.average.parameters()), list(self._model.parameters())
+        self._followed: list[list[Tensor]] = [list(each.parameters()) for each in (self.average, self._model)]
         if recipe.hard_rounding:
             self._family.decoder_only(self._model)
         self._optimisers = Optimisers(self._model, recipe)
@@ -167,7 +167,8 @@ class Learner:
     @torch.no_grad()
     def _follow(self, decay: float) -> None:
         """Moves the average towards the model."""
-        torch._foreach_lerp_(*self._followed, 1 - decay)
+        average, model = self._followed
+        torch._foreach_lerp_(average, model, 1 - decay)
 
     def _calibration(self) -> list[Tensor]:
         return [self._crops() for _ in range(self._family.calibration_batches)]
