@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
@@ -30,3 +31,22 @@ def test_the_attention_heads_divide_the_channels(N: int) -> None:
 def test_attention_is_one_of_three(kind: type[CwicConfig | Cwam2024Config]) -> None:
     with pytest.raises(ValueError, match="cross-window, window, none, not 'both'"):
         kind(attention="both")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"attention_form": "shut"}, "attention_form is one of gated, residual, not 'shut'"),
+        ({"attention_form": "residual", "attention_every": 4}, "attention_every is 0 to 3, the blocks of a trunk, not"),
+        ({"attention_form": "residual", "attention_every": -1}, "attention_every is 0 to 3"),
+        ({"attention_every": 1}, "for branches of the residual form"),
+    ],
+)
+def test_attention_that_cannot_be_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CwicConfig(attention="window", **values)
+
+
+def test_configurations_of_before_mean_what_they_did() -> None:
+    config = CwicConfig(attention="cross-window")
+    assert (config.attention_form, config.attention_every) == ("gated", 0)

@@ -12,6 +12,7 @@ PREVIEW_SCALES = (8, 16)
 """How many pixels of a side become one in a small picture that costs little to decode."""
 
 Attention = Literal["cross-window", "window", "none"]
+AttentionForm = Literal["gated", "residual"]
 Context = Literal["serial", "none"]
 
 
@@ -39,11 +40,16 @@ class CwicConfig:
     feature_encoding: bool = True
     """Whether g_a has the dense-block module on the planes."""
     attention: Attention = "none"
-    """What is at the head of each CWAM's gate; `window` attends to the window alone, `none` leaves the branches out."""
+    """What each attention branch attends to; `window` is the window alone, `none` leaves the branches out."""
+    attention_form: AttentionForm = "gated"
+    """`gated` has the attention at the head of a CWAM's gate, `residual` adds what it gives of a normalised input."""
+    attention_every: int = 0
+    """0 puts a branch last in g_a and first in g_s; k, of residual ones, after every k-th block of both trunks."""
     attention_dim: int = 192
-    """Channels of the branch at 1/16 that carries the cross-window attention module."""
+    """Channels of a branch, at 1/16."""
     attention_heads: int = 6
     attention_units: int = 1
+    """Residual units in each half of a CWAM."""
     attention_window: int = 8
     hyper_channels: int = 128
     """Channels of z at 1/64."""
@@ -57,6 +63,16 @@ class CwicConfig:
         if self.trunk != 192:
             raise ValueError(f"the trunk has the 192 planes of the unshuffled picture, not {self.trunk}")
         _check_attention(self.attention)
+        if self.attention_form not in get_args(AttentionForm):
+            raise ValueError(
+                f"attention_form is one of {', '.join(get_args(AttentionForm))}, not {self.attention_form!r}"
+            )
+        if self.attention_every and self.attention != "none":
+            blocks = min(self.analysis_blocks, self.synthesis_blocks)
+            if not 0 < self.attention_every <= blocks:
+                raise ValueError(f"attention_every is 0 to {blocks}, the blocks of a trunk, not {self.attention_every}")
+            if self.attention_form != "residual":
+                raise ValueError("attention_every is for branches of the residual form")
 
 
 @dataclass(frozen=True)

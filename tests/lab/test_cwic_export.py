@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,25 @@ from cwic.latents.quadtree import VALUE_BITS
 from cwic.latents.scales import scale_index
 from cwic.models import cwic as coding
 from cwic.models.base import encode
+from cwic.models.weights import load_weights, save_weights
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "cross-window": {"analysis_blocks": 2, "synthesis_blocks": 2},
     "window of 4": {"attention": "window", "attention_window": 4, "attention_units": 2},
     "none": {"attention": "none"},
+    "residual": {"attention_form": "residual"},
+    "residual window": {"attention_form": "residual", "attention": "window", "attention_window": 4},
+    "in the trunk": {"attention_form": "residual", "attention_every": 1, "synthesis_blocks": 2},
+    "window in the trunk": {
+        "attention_form": "residual",
+        "attention": "window",
+        "attention_every": 2,
+        "analysis_blocks": 2,
+        "synthesis_blocks": 3,
+    },
     "no encoding": {"attention": "none", "feature_encoding": False},
 }
+TRUNK = {"attention_form": "residual", "attention_every": 2}
 
 
 def analyse(model: coding.CwicModel, x: Tensor, level: int) -> Tensor:
@@ -91,6 +104,32 @@ def test_the_exported_model_codes_what_the_trained_one_would(model: CwicModel, p
     assert 0.5 * bits < 8 * len(coded.data) < 1.05 * bits + 64
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_goes_through_a_weight_file_and_codes(
+    small: CwicConfig, variant: str, make_model: Callable[[CwicConfig], CwicModel], picture: Tensor, tmp_path: Path
+) -> None:
+    model = make_model(replace(small, **VARIANTS[variant]))
+    for name, parameter in model.named_parameters():
+        if name.endswith("leave.weight") and "h_a" not in name:
+            nn.init.normal_(parameter, std=0.05)
+    save_weights(tmp_path / "variant.safetensors", export(model), variant)
+    loaded, again = (load_weights(tmp_path / "variant.safetensors") for _ in range(2))
+    assert isinstance(loaded, coding.CwicModel)
+    assert loaded.data.config == model.config
+    coded = encode(loaded, picture.numpy(), 500)
+    y_hat = again.decompress(coded.data, coded.crc, 64, 128, 500)
+    assert np.array_equal(y_hat, coded.y_hat)
+    # What an encoder that refines its latents follows leads downhill, though it stops at attention.
+    mask = np.ones((1, 1, 64, 128), np.float32)
+    x_hat, y, gradient = loaded.outlook(y_hat, picture.numpy(), mask, 500)
+    step = np.float32(0.02) * gradient / np.abs(gradient).max()
+    with torch.no_grad():
+        found = [model.g_s(torch.from_numpy(each), torch.tensor([500])) for each in (y, y - step)]
+    torch.testing.assert_close(torch.from_numpy(x_hat), found[0], rtol=1e-2, atol=1e-2)
+    before, after = ((x - picture).square().mean() for x in found)
+    assert after < before
+
+
 def test_the_exact_part_is_whole_numbers_and_the_rest_is_named_by_graphs(model: CwicModel) -> None:
     data = export(model).data
     assert {array.dtype.name for array in data.exact.values()} == {"int8", "int32"}
@@ -124,6 +163,44 @@ def test_without_attention_the_halo_is_what_the_transforms_reach(small: CwicConf
     reach = [int((positions - 10).abs().max()) for positions in seen]
     exported = export(model)
     assert reach == [exported.analysis_halo.positions, exported.synthesis_halo.positions]
+
+
+def behind_a_cut(g: Any, x: Tensor, positions: int, pixels: int) -> list[float]:
+    """Differences that leaving out the first positions of `x` makes, by distance from the cut; `pixels` a position."""
+    level = torch.tensor([500])
+    whole, part = g(x, level), g(x[..., positions * x.shape[3] // CUT_SIDE :], level)
+    difference = (whole[..., positions * pixels :] - part).abs() / whole.std()
+    return difference.amax(dim=(0, 1, 2)).unflatten(0, (-1, pixels)).amax(dim=1).tolist()
+
+
+CUT_SIDE = 56
+"""Positions of the map that is cut."""
+HALO_VARIANTS = {
+    **{kind: {"attention": kind} for kind in ("window", "cross-window")},
+    **{f"residual {kind}": {"attention": kind, "attention_form": "residual"} for kind in ("window", "cross-window")},
+    **{f"{kind} in the trunk": {"attention": kind, **TRUNK} for kind in ("window", "cross-window")},
+}
+
+
+@pytest.mark.parametrize("variant", HALO_VARIANTS)
+@torch.no_grad()
+def test_with_attention_the_halo_is_what_the_transforms_reach(small: CwicConfig, variant: str) -> None:
+    # The feature encoding reaches further than it matters.
+    plain = {"feature_encoding": False, "analysis_blocks": 3, "synthesis_blocks": 5, "attention_window": 4}
+    model = CwicModel(replace(small, **plain, **HALO_VARIANTS[variant])).eval()
+    for module in (model.g_a, model.g_s):
+        for name, parameter in module.named_parameters():
+            if parameter.dim() > 1 and "haar" not in name and "block_transform" not in name:
+                nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+    exported = export(model)
+    ends = ((model.g_a, torch.rand(1, 3, 64, 16 * CUT_SIDE), 1), (model.g_s, torch.randn(1, 16, 4, CUT_SIDE), 16))
+    for (g, x, pixels), halo in zip(ends, (exported.analysis_halo, exported.synthesis_halo), strict=True):
+        wrong = behind_a_cut(g, x, 8, pixels)
+        assert max(wrong[halo.positions :]) < 1e-5
+        assert wrong[halo.positions - 1] > 1e-5
+        # The other side of a cut is a mirror image of it, but for the map's end, which padding fills.
+        flipped = behind_a_cut(lambda x, level, g=g: g(x.flip(3), level).flip(3), x, 8, pixels)
+        assert max(flipped[halo.positions :]) < 1e-5
 
 
 def length(model: coding.CwicModel, pictures: list[Tensor]) -> int:

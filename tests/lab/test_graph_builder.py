@@ -15,6 +15,7 @@ from cwic.networks.graph import Graph
 from cwic.networks.windows import window_inputs
 from cwic.nn import (
     GDN,
+    ChannelNorm,
     CrossWindowAttention,
     CrossWindowAttentionModule,
     DenseBlock,
@@ -102,6 +103,13 @@ SIZES = [(8, 8), (16, 24), (4, 32), (13, 9), (1, 30), (5, 3)]
 def test_attention(cross: bool, window: int, shift: int, size: tuple[int, int]) -> None:
     layer = randomise(CrossWindowAttention(8, window, shift, heads=2, cross=cross))
     assert_the_same(layer, torch.randn(1, 8, *size), **window_inputs("attention", *size, window, shift, cross))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (11, 20)])
+@pytest.mark.parametrize("cross", [True, False])
+def test_bare_attention_behind_a_normalisation(cross: bool, size: tuple[int, int]) -> None:
+    layer = randomise(nn.Sequential(ChannelNorm(8), CrossWindowAttention(8, 8, 4, heads=4, cross=cross, bare=True)))
+    assert_the_same(layer, torch.randn(1, 8, *size), **window_inputs("attention", *size, 8, 4, cross))
 
 
 @pytest.mark.parametrize("size", [(16, 16), (11, 20)])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cwic.config import CwicConfig
-from cwic.lab.transforms import Analysis, AttentionBranch, LinearMap, Synthesis
+from cwic.lab.transforms import Analysis, LinearMap, Synthesis
 
 LEVEL = torch.tensor([400, 900])
 
@@ -71,13 +71,6 @@ def test_a_linear_map_keeps_float32_under_autocast() -> None:
 
 
 @torch.no_grad()
-def test_the_attention_branch_starts_close_to_the_identity(small: CwicConfig) -> None:
-    y = torch.randn(1, 320, 8, 8)
-    change = AttentionBranch(small)(y) - y
-    assert 0 < change.std() < 0.05
-
-
-@torch.no_grad()
 def test_the_ablations_leave_out_what_they_say(analysis: Analysis, small: CwicConfig, pictures: Tensor) -> None:
     full = analysis.state_dict()
     shapes = {
@@ -97,6 +90,23 @@ def test_the_ablations_leave_out_what_they_say(analysis: Analysis, small: CwicCo
     assert {key.removeprefix(inside).split(".")[0] for key in missing["cross"]} == set(parts)
     for part in ("attention.", "feature_encoding."):
         assert missing[part] == {key for key in full if key.startswith(part)}
+
+
+@pytest.mark.parametrize("every", [0, 1])
+@torch.no_grad()
+def test_fresh_attention_changes_nothing(small: CwicConfig, pictures: Tensor, every: int) -> None:
+    shape = replace(small, attention_form="residual", attention_every=every)
+    analysis, synthesis = Analysis(shape), Synthesis(shape)
+    plain = Analysis(replace(small, attention="none")), Synthesis(replace(small, attention="none"))
+    for module, without in zip((analysis, synthesis), plain, strict=True):
+        kept = module.state_dict()
+        without.load_state_dict({name: kept[name] for name in without.state_dict()})
+        assert {name.split(".")[0] for name in kept.keys() - without.state_dict().keys()} == {
+            "between" if every else "attention"
+        }
+    y = analysis(pictures, LEVEL)
+    assert torch.equal(y, plain[0](pictures, LEVEL))
+    assert torch.equal(synthesis(y, LEVEL), plain[1](y, LEVEL))
 
 
 @pytest.mark.parametrize("level", [0, 500, 1000])

@@ -163,12 +163,20 @@ def test_a_sink_takes_the_symbols_in_place_of_a_coder(model: CwicModel, picture:
     assert counter.symbols == 4 * 8 * 16 + 1 * 2 * 8
 
 
+TRUNK = {"attention_form": "residual", "analysis_blocks": 3, "synthesis_blocks": 5}
+
+
 @pytest.mark.parametrize(
     ("changed", "analysis", "synthesis"),
     [
         ({}, (13, 8), (14, 8)),
         ({"analysis_blocks": 5, "synthesis_blocks": 3}, (13, 8), (15, 8)),
-        ({"analysis_blocks": 6, "attention": "window"}, (21, 8), (14, 8)),
+        ({"analysis_blocks": 6, "attention": "window"}, (13, 8), (6, 8)),
+        ({"attention_form": "residual"}, (12, 8), (13, 8)),
+        ({"attention_form": "residual", "attention": "window", "analysis_blocks": 6}, (12, 8), (5, 8)),
+        ({"attention_form": "residual", "attention_every": 1}, (12, 8), (12, 8)),
+        ({**TRUNK, "attention_every": 2}, (13, 8), (21, 8)),
+        ({**TRUNK, "attention": "window", "attention_every": 2}, (13, 8), (13, 8)),
         ({"analysis_blocks": 3, "synthesis_blocks": 4, "attention": "none"}, (7, 1), (2, 1)),
         ({"analysis_blocks": 3, "attention": "none", "feature_encoding": False}, (2, 1), (1, 1)),
     ],
@@ -180,7 +188,7 @@ def test_the_halo_follows_the_shape(
     analysis: tuple[int, int],
     synthesis: tuple[int, int],
 ) -> None:
-    # tests/tiling shows, with pixels, that it is enough and that a quarter of it is not.
+    # tests/tiling and tests/lab/test_cwic_export.py show that it is enough and that less is not.
     other = CwicModel(model.data._replace(config=replace(small, **changed)))
     assert (other.analysis_halo, other.synthesis_halo) == (analysis, synthesis)
 

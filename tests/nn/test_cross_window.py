@@ -118,6 +118,18 @@ def test_without_the_cross_term_the_window_sees_itself_alone(size: tuple[int, in
     assert {"kv.weight", "merge1.weight", "merge2.weight"}.isdisjoint(own.state_dict())
 
 
+@pytest.mark.parametrize("cross", [True, False])
+@torch.no_grad()
+def test_bare_attention_is_what_is_projected_and_added(cross: bool) -> None:
+    whole = randomise(CrossWindowAttention(8, 8, 4, heads=2, cross=cross))
+    bare = CrossWindowAttention(8, 8, 4, heads=2, cross=cross, bare=True)
+    kept = whole.state_dict()
+    bare.load_state_dict({name: kept[name] for name in bare.state_dict()})
+    assert kept.keys() - bare.state_dict().keys() == {"proj.weight", "proj.bias"}
+    x = torch.randn(2, 8, 12, 20)
+    torch.testing.assert_close(x + whole.proj(bare(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2), whole(x))
+
+
 @pytest.mark.parametrize(("cross", "squares", "tokens"), [(True, 28, 4), (False, 24.5, 2)])
 @torch.no_grad()
 def test_the_module_costs_what_it_says(cross: bool, squares: float, tokens: int) -> None:

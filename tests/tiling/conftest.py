@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -14,10 +15,16 @@ from cwic.lab.cwic import CwicModel as Trained
 from cwic.lab.cwic_export import export
 from cwic.models.cwic import CwicModel
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "cross-window": {},
+    "none": {"attention": "none"},
+    "in the trunk": {"attention_form": "residual", "attention_every": 2},
+}
 
-@pytest.fixture(scope="package", params=["cross-window", "none"])
+
+@pytest.fixture(scope="package", params=VARIANTS.values(), ids=VARIANTS)
 def config(small: CwicConfig, request: pytest.FixtureRequest) -> CwicConfig:
-    return replace(small, attention=request.param, analysis_blocks=2, synthesis_blocks=3)
+    return replace(small, analysis_blocks=2, synthesis_blocks=3, **request.param)
 
 
 @pytest.fixture(scope="package")

@@ -116,17 +116,31 @@ def fabric() -> Fabric:
     )
 
 
-@pytest.fixture(params=["cwic", "cwic compiled", "cwic finish", "cwam2024"])
+RESIDUAL: dict[str, dict[str, Any]] = {
+    "cwic residual": {},
+    "cwic residual window": {"attention": "window"},
+    "cwic compiled in the trunk": {"attention_every": 1},
+    "cwic window in the trunk": {"attention": "window", "attention_every": 1},
+}
+"""Other forms and places of attention."""
+
+
+@pytest.fixture(params=["cwic", "cwic compiled", "cwic finish", "cwam2024", *RESIDUAL, "cwic none"])
 def any_recipe(
     request: pytest.FixtureRequest, recipe: Recipe, paper_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> Recipe:
-    """With cross-window attention; `compiled` has the blocks in the form that is compiled on a GPU."""
+    """With cross-window attention where it has no other; `compiled` has blocks in the form that a GPU compiles."""
     chosen = paper_recipe if request.param == "cwam2024" else recipe
     assert chosen.model.attention == "cross-window"
-    if request.param == "cwic compiled":
+    if "compiled" in request.param:
         monkeypatch.setattr(learner_module, "compiled_blocks", lambda wanted: compiled_blocks())
         for module in ("cwic.nn.depth_conv", "cwic.lab.quadtree_context"):
             monkeypatch.setattr(f"{module}.compiled", lambda function: function)
+    if request.param in RESIDUAL:
+        changed = replace(chosen.model, attention_form="residual", **RESIDUAL[request.param])
+        chosen = replace(chosen, model=changed)
+    if request.param == "cwic none":
+        chosen = replace(chosen, model=replace(chosen.model, attention="none"))
     return replace(chosen, batch=2, accumulate=2, hard_rounding=request.param == "cwic finish")
 
 

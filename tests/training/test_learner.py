@@ -5,12 +5,14 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from lightning.fabric import Fabric
 
 from cwic.errors import InputError
+from cwic.lab.without_attention import is_attention
 from cwic.training.checkpoint import load_checkpoint
 from cwic.training.data import PictureFolder
 from cwic.training.learner import Learner
@@ -78,6 +80,68 @@ def test_a_new_run_starts_from_the_weights_of_a_fine_tune(
     same(started.average.state_dict(), tuned.average.state_dict())
     started.step(0.0)
     assert started.metrics() is not None
+
+
+RESIDUAL: dict[str, Any] = {"attention_form": "residual"}
+
+
+@pytest.mark.parametrize(
+    ("how", "shape", "told"),
+    [
+        ("dropped", {"attention": "none"}, "its attention is dropped"),
+        ("folded", {"attention": "none"}, "its attention is folded into the Haar maps, which miss"),
+        ("folded", RESIDUAL, "cross-window attention of the residual form starts anew"),
+        ("dropped", RESIDUAL | {"attention": "window", "attention_every": 1}, "window attention of the residual form"),
+    ],
+)
+def test_a_run_starts_from_a_state_with_other_attention(
+    recipe: Recipe,
+    pictures: PictureFolder,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    how: str,
+    shape: dict[str, Any],
+    told: str,
+) -> None:
+    gated = learner(recipe, pictures)
+    gated.step(0.0)
+    gated.save(tmp_path / "gated.ckpt")
+    other = replace(recipe, model=replace(recipe.model, **shape), resumed_attention=how)
+    started = Learner(Fabric(accelerator="cpu", devices=1, precision="bf16-mixed"), other, pictures)
+    fresh = {name: tensor.clone() for name, tensor in started.average.state_dict().items() if is_attention(name)}
+    started.start(tmp_path / "gated.ckpt")
+    err = capsys.readouterr().err
+    assert told in err
+    assert "the optimisers start anew" in err
+    before, after = gated.average.state_dict(), started.average.state_dict()
+    changed = {name for name in after if name in before and not torch.equal(after[name], before[name])}
+    moved = {f"{transform}.haar.weight" for transform in ("g_a", "g_s")} if how == "folded" else set()
+    assert {name for name in changed if not is_attention(name)} == moved
+    assert {name for name in after if is_attention(name)} == set(fresh)
+    assert all(torch.equal(after[name], tensor) for name, tensor in fresh.items())
+    started.step(0.0)
+    assert started.metrics() is not None
+
+
+def test_other_attention_is_never_taken_silently(recipe: Recipe, pictures: PictureFolder, tmp_path: Path) -> None:
+    learner(recipe, pictures).save(tmp_path / "gated.ckpt")
+    none = replace(recipe, model=replace(recipe.model, attention="none"))
+    learner(none, pictures).save(tmp_path / "none.ckpt")
+    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    for first, other in (("gated", none), ("none", recipe)):
+        with pytest.raises(InputError, match=r"attention.*resumed_attention in a recipe says"):
+            Learner(fabric, other, pictures).start(tmp_path / f"{first}.ckpt")
+    with pytest.raises(InputError, match="cannot be folded: no gated attention"):
+        Learner(fabric, replace(none, resumed_attention="folded"), pictures).start(tmp_path / "none.ckpt")
+
+
+def test_a_state_without_attention_can_be_given_some(
+    recipe: Recipe, pictures: PictureFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner(replace(recipe, model=replace(recipe.model, attention="none")), pictures).save(tmp_path / "none.ckpt")
+    other = replace(recipe, model=replace(recipe.model, **RESIDUAL), resumed_attention="dropped")
+    Learner(Fabric(accelerator="cpu", devices=1), other, pictures).start(tmp_path / "none.ckpt")
+    assert "it has no attention to drop; cross-window attention" in capsys.readouterr().err
 
 
 def test_a_step_can_be_made_of_several_batches(paper_recipe: Recipe, pictures: PictureFolder) -> None:

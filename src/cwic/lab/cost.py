@@ -17,9 +17,11 @@ PARTS = {
     CwicConfig.family: (
         ("g_a", "g_a"),
         ("  feature encoding", "g_a.feature_encoding"),
-        ("  cross-window attention", "g_a.attention"),
+        ("  {attention} attention", "g_a.attention"),
+        ("  {attention} attention", "g_a.between"),
         ("g_s", "g_s"),
-        ("  cross-window attention", "g_s.attention"),
+        ("  {attention} attention", "g_s.attention"),
+        ("  {attention} attention", "g_s.between"),
         ("h_a", "prior.h_a"),
         ("h_s", "prior.exact.h_s"),
         ("context", "prior.exact.context"),
@@ -39,7 +41,7 @@ PARTS = {
         ("context", "context"),
     ),
 }
-"""Labels and modules of each family; indented ones are inside the one above."""
+"""Labels and modules of each family; indented ones are in the one above, {fields} are the configuration's."""
 
 
 def parts(config: ModelConfig) -> list[PartSummary]:
@@ -58,7 +60,7 @@ def parts(config: ModelConfig) -> list[PartSummary]:
         parameters = sum(p.numel() for p in part.parameters())
         return PartSummary(label, parameters, _flops(counts, part, f"{type(model).__name__}.{path}") / 2 / SIDE**2)
 
-    rows = [row(label, path) for label, path in PARTS[config.family]]
+    rows = [row(label.format(attention=config.attention), path) for label, path in PARTS[config.family]]
     whole = sum(p.numel() for p in model.parameters())
     return [*(r for r in rows if r.parameters), PartSummary("total", whole, counts["Global"] / 2 / SIDE**2)]
 

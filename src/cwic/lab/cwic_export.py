@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from cwic.entropy.counter import SymbolCounter
 from cwic.entropy.tables import gaussian_tables
+from cwic.lab.attention import GatedBranch, ResidualBranch
 from cwic.lab.cwic import CwicModel
 from cwic.lab.fixed_point import to_integers
 from cwic.lab.graph_builder import GraphBuilder, Weights, from_space_to_depth
 from cwic.lab.hyper import HyperAnalysis
 from cwic.lab.orthonormal import BLOCK
 from cwic.lab.prior import PriorNetworks
-from cwic.lab.transforms import Analysis, AttentionBranch, Synthesis
+from cwic.lab.transforms import Analysis, Synthesis
 from cwic.latents.int8 import STREAM_BITS
 from cwic.latents.levels import KNOT_SPACING, KNOTS, MAX_LEVEL
 from cwic.latents.quadtree import GAIN_BITS, GAIN_OCTAVES, MAGNITUDE_BITS, MAGNITUDE_MAX, Z_MAX
@@ -92,16 +94,17 @@ def _features(g_a: Analysis, weights: Weights) -> Graph:
 
 
 def _analysis(g_a: Analysis, weights: Weights) -> Graph:
-    """features -> blocks -> unshuffle 2 -> (* frequency_scale, Haar, / y_scale) -> attention branch -> y."""
+    """features -> blocks -> unshuffle 2 -> (* frequency_scale, Haar, / y_scale) -> attention branch -> y.
+
+    Attention may stand between the blocks instead.
+    """
     graph = GraphBuilder("g_a", weights, half=True)
-    features = graph.input("features")
-    for i, block in enumerate(g_a.blocks):
-        features = _block(graph, features, f"blocks.{i}", block)
+    features = _trunk(graph, graph.input("features"), g_a)
     matrix = g_a.haar.weight.double() * g_a.frequency_scale.double().repeat_interleave(4)
     matrix = matrix / g_a.y_scale.double()[:, None]
     y = graph.add("SpaceToDepth", features, blocksize=2)
     y = graph.linear_map(y, "haar", from_space_to_depth(matrix, 2))
-    return graph.graph(_attention_branch(graph, y, g_a.attention))
+    return graph.graph(_attention_branch(graph, y, "attention", g_a.attention))
 
 
 def _hyper_analysis(h_a: HyperAnalysis, weights: Weights) -> Graph:
@@ -128,15 +131,23 @@ def _hyper_analysis(h_a: HyperAnalysis, weights: Weights) -> Graph:
 def _synthesis(g_s: Synthesis, weights: Weights) -> Graph:
     """y_hat -> attention branch -> (* y_scale, Haar, / frequency_scale) -> shuffle 2 -> blocks -> DCT -> shuffle 8."""
     graph = GraphBuilder("g_s", weights, half=True)
-    y = _attention_branch(graph, graph.input("y_hat"), g_s.attention)
+    y = _attention_branch(graph, graph.input("y_hat"), "attention", g_s.attention)
     scale = g_s.frequency_scale.double()
     matrix = g_s.haar.weight.double() * g_s.y_scale.double() / scale.repeat_interleave(4)[:, None]
     features = graph.add("DepthToSpace", graph.linear_map(y, "haar", matrix), blocksize=2, mode="CRD")
-    for i, block in enumerate(g_s.blocks):
-        features = _block(graph, features, f"blocks.{i}", block)
+    features = _trunk(graph, features, g_s)
     matrix = g_s.block_transform.weight.double() * scale
     planes = graph.linear_map(features, "block_transform", matrix, torch.full((len(matrix),), 0.5))
     return graph.graph(graph.add("DepthToSpace", planes, blocksize=BLOCK, mode="CRD"))
+
+
+def _trunk(graph: GraphBuilder, x: str, transform: Analysis | Synthesis) -> str:
+    """The blocks, and the attention branches that stand behind some of them."""
+    for i, block in enumerate(transform.blocks):
+        x = _block(graph, x, f"blocks.{i}", block)
+        if str(i) in transform.between:
+            x = _attention_branch(graph, x, f"between.{i}", transform.between[str(i)])
+    return x
 
 
 def _block(graph: GraphBuilder, x: str, name: str, block: Any) -> str:
@@ -158,13 +169,24 @@ def _gain(graph: GraphBuilder, name: str, gain: LevelGain) -> str:
     return graph.input(graph.weight(f"{name}.log2_gain", gain.log2_gain))
 
 
-def _attention_branch(graph: GraphBuilder, y: str, branch: Any) -> str:
-    """`y + leave(cwam(enter(y)))`, or nothing where there is none."""
-    if not isinstance(branch, AttentionBranch):
-        return y
-    inner = graph.convolution(y, "attention.enter", branch.enter)
-    inner = graph.layer(inner, "attention.cwam", branch.cwam)
-    return str(graph.add("Add", y, graph.convolution(inner, "attention.leave", branch.leave)))
+def _attention_branch(graph: GraphBuilder, x: str, name: str, branch: nn.Module) -> str:
+    """A `GatedBranch` or a `ResidualBranch`; what is not there leaves x as it is."""
+    if isinstance(branch, nn.Identity):
+        return x
+    assert isinstance(branch, GatedBranch | ResidualBranch)
+    if isinstance(branch, GatedBranch):
+        inner = graph.convolution(x, f"{name}.enter", branch.enter)
+        inner = graph.layer(inner, f"{name}.cwam", branch.cwam)
+        return str(graph.add("Add", x, graph.convolution(inner, f"{name}.leave", branch.leave)))
+    scale = branch.scale
+    inner = x if scale == 1 else graph.add("SpaceToDepth", x, blocksize=scale)
+    inner = graph.convolution(inner, f"{name}.enter", branch.enter, unshuffled=scale)
+    inner = graph.layer(inner, f"{name}.norm", branch.norm)
+    inner = graph.layer(inner, f"{name}.attend", branch.attend)
+    inner = graph.convolution(inner, f"{name}.leave", branch.leave)
+    return str(
+        graph.add("Add", x, inner if scale == 1 else graph.add("DepthToSpace", inner, blocksize=scale, mode="CRD"))
+    )
 
 
 def _z_scales(model: coding.CwicModel, pictures: list[NDArray[np.float32]]) -> NDArray[np.int32]:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from cwic.networks.graph import Attribute, Graph, Node
 from cwic.nn import (
     GDN,
+    ChannelNorm,
     CrossWindowAttention,
     DenseBlock,
     FeatureEncoding,
@@ -132,6 +133,8 @@ class GraphBuilder:
             return str(self.add("DepthToSpace", x, blocksize=layer.upscale_factor, mode="CRD"))
         if isinstance(layer, GDN):
             return self.gdn(x, name, layer)
+        if isinstance(layer, ChannelNorm):
+            return self.channel_norm(x, name, layer)
         if isinstance(layer, FeatureEncoding):
             return self.feature_encoding(x, name, layer)
         if isinstance(layer, DenseBlock):
@@ -158,6 +161,13 @@ class GraphBuilder:
         ]
         norm = self.add("Conv", self.add("Mul", x, x), *weights, group=1, pads=[0, 0, 0, 0], strides=[1, 1])
         return str(self.add("Mul" if layer.inverse else "Div", x, self.add("Sqrt", norm)))
+
+    def channel_norm(self, x: str, name: str, layer: ChannelNorm) -> str:
+        """`x / sqrt(mean of x^2 + epsilon)`: the mean is a convolution to one channel."""
+        mean = self.weight(f"{name}.mean", torch.full((1, layer.channels, 1, 1), 1 / layer.channels), exact=True)
+        epsilon = self.weight(f"{name}.epsilon", torch.tensor([layer.epsilon]), exact=True)
+        square = self.add("Conv", self.add("Mul", x, x), mean, epsilon, group=1, pads=[0, 0, 0, 0], strides=[1, 1])
+        return str(self.add("Div", x, self.add("Sqrt", square)))
 
     def dense_block(self, x: str, name: str, block: DenseBlock) -> str:
         """Five convolutions, each fed with the input and all earlier outputs."""
@@ -205,7 +215,7 @@ class _Attention:
         self._inputs = graph.attention_inputs
 
     def add(self, x: str) -> str:
-        """`x + proj(S + merge2(leaky_relu(merge1([S, T]))))`."""
+        """`x + proj(S + merge2(leaky_relu(merge1([S, T]))))`, or, of a bare one, what is projected."""
         graph, module = self._graph, self._module
         borders = graph.input(f"{self._inputs}.borders", "int64", 1)
         ends = graph.input(f"{self._inputs}.ends", "int64", 1)
@@ -223,13 +233,14 @@ class _Attention:
             both = self._linear(graph.add("Concat", tokens, around, axis=4), "merge1", module.merge1)
             merged = self._linear(graph.add("LeakyRelu", both, alpha=0.2), "merge2", module.merge2)
             tokens = graph.add("Add", tokens, merged)
-        out = self._linear(tokens, "proj", module.proj)
+        out = tokens if module.bare else self._linear(tokens, "proj", module.proj)
         out = graph.add("Reshape", out, self._shape("merge", [1, 0, 0, self._tokens * self._dim]))
         out = graph.add("Transpose", out, perm=[0, 3, 1, 2])
         out = graph.add("DepthToSpace", out, blocksize=self._window, mode="DCR")
         out = self._roll(out, -module.shift)
         starts, axes = self._shape("origin", [0, 0]), self._shape("sides", [2, 3])
-        return str(graph.add("Add", x, graph.add("Slice", out, starts, ends, axes)))
+        out = graph.add("Slice", out, starts, ends, axes)
+        return str(out if module.bare else graph.add("Add", x, out))
 
     def _around(self, q: str, rolled: str) -> str:
         """The attention of the windows to the half-resolution regions around them."""

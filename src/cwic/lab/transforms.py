@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cwic.config import CwicConfig
+from cwic.lab.attention import latent_branch, trunk_branches
 from cwic.lab.orthonormal import BLOCK, block_transform, haar
-from cwic.nn import CrossWindowAttentionModule, DepthConvBlock, FeatureEncoding
-from cwic.nn.depth_conv import start_near_zero
+from cwic.nn import DepthConvBlock, FeatureEncoding
 from cwic.nn.precision import single_precision
 
 
@@ -28,37 +28,16 @@ class LinearMap(nn.Module):
             return F.conv2d(x.float(), self.weight[:, :, None, None])
 
 
-class AttentionBranch(nn.Module):
-    """`y + out(CWAM(in(y)))` at 1/16: last in g_a, first in g_s; close to the identity at the start."""
-
-    def __init__(self, config: CwicConfig) -> None:
-        super().__init__()
-        dim, window = config.attention_dim, config.attention_window
-        self.enter = nn.Conv2d(config.M, dim, 1)
-        cross = config.attention == "cross-window"
-        self.cwam = CrossWindowAttentionModule(
-            dim, window, window // 2, config.attention_heads, config.attention_units, cross
-        )
-        self.leave = start_near_zero(nn.Conv2d(dim, config.M, 1))
-
-    def forward(self, y: Tensor) -> Tensor:
-        return y + self.leave(self.cwam(self.enter(y)))
-
-
-def attention_branch(config: CwicConfig) -> nn.Module:
-    """The attention branch, or, in the ablation without it, the identity in its place."""
-    return nn.Identity() if config.attention == "none" else AttentionBranch(config)
-
-
 class Analysis(nn.Module):
     """g_a: `x` `[B, 3, H, W]` in [0, 1], H and W multiples of 16, to `y` `[B, M, H/16, W/16]` of unit variance.
 
         x -> unshuffle 8 -> DCT -> / frequency_scale -> feature encoding -> blocks        (1/8)
-          -> * frequency_scale -> unshuffle 2 -> Haar, M of 768 -> / y_scale -> CWAM branch -> y   (1/16)
+          -> * frequency_scale -> unshuffle 2 -> Haar, M of 768 -> / y_scale -> attention -> y   (1/16)
 
     `frequency_scale` `[192]` and `y_scale` `[M]` are standard deviations measured once on the training pictures, and
     `selected` `[M]` the rows of the Haar transform with the most energy, by falling energy (`calibrate`).
 
+    The configuration says whether there is attention, and whether it stands here or between the blocks.
     The level enters with the blocks: what comes before them, `prepare`, is the same for all levels.
     """
 
@@ -75,8 +54,9 @@ class Analysis(nn.Module):
         encoding = FeatureEncoding(config.trunk, config.feature_width, config.feature_growth)
         self.feature_encoding = encoding if config.feature_encoding else nn.Identity()
         self.blocks = nn.ModuleList(DepthConvBlock(config.trunk) for _ in range(config.analysis_blocks))
+        self.between = trunk_branches(config, config.analysis_blocks)
         self.haar = LinearMap(haar(config.trunk)[: config.M])
-        self.attention = attention_branch(config)
+        self.attention = latent_branch(config)
 
     def planes(self, x: Tensor) -> Tensor:
         """The block transform of `x`, before any scaling: `[B, 192, H/8, W/8]`."""
@@ -92,8 +72,7 @@ class Analysis(nn.Module):
 
     def finish(self, features: Tensor, level: Tensor) -> Tensor:
         """`y` of what `prepare` gave."""
-        for block in self.blocks:
-            features = block(features, level)
+        features = _trunk(features, level, self.blocks, self.between)
         y = self.haar(F.pixel_unshuffle(features * self.frequency_scale[:, None, None], 2))
         return self.attention(y / self.y_scale[:, None, None])
 
@@ -113,7 +92,7 @@ class Analysis(nn.Module):
 class Synthesis(nn.Module):
     """g_s: `y_hat` `[B, M, h, w]` to `x_hat` `[B, 3, 16 h, 16 w]`, about [0, 1] and not clamped. Mirrors `Analysis`.
 
-    y_hat -> CWAM branch -> * y_scale -> Haar -> shuffle 2 -> / frequency_scale -> blocks -> * frequency_scale
+    y_hat -> attention -> * y_scale -> Haar -> shuffle 2 -> / frequency_scale -> blocks -> * frequency_scale
           -> inverse DCT -> shuffle 8 -> x_hat
     """
 
@@ -124,17 +103,16 @@ class Synthesis(nn.Module):
         super().__init__()
         self.register_buffer("frequency_scale", torch.ones(config.trunk))
         self.register_buffer("y_scale", torch.ones(config.M))
-        self.attention = attention_branch(config)
+        self.attention = latent_branch(config)
         self.haar = LinearMap(haar(config.trunk)[: config.M].t().contiguous())
         self.blocks = nn.ModuleList(DepthConvBlock(config.trunk) for _ in range(config.synthesis_blocks))
+        self.between = trunk_branches(config, config.synthesis_blocks)
         self.block_transform = LinearMap(block_transform().t().contiguous())
 
     def forward(self, y_hat: Tensor, level: Tensor) -> Tensor:
         scale = self.frequency_scale[:, None, None]
         y = self.attention(y_hat) * self.y_scale[:, None, None]
-        u = F.pixel_shuffle(self.haar(y), 2) / scale
-        for block in self.blocks:
-            u = block(u, level)
+        u = _trunk(F.pixel_shuffle(self.haar(y), 2) / scale, level, self.blocks, self.between)
         return F.pixel_shuffle(self.block_transform(u * scale), BLOCK) + 0.5
 
     @torch.no_grad()
@@ -143,6 +121,15 @@ class Synthesis(nn.Module):
         self.frequency_scale.copy_(analysis.frequency_scale)
         self.y_scale.copy_(analysis.y_scale)
         self.haar.weight.copy_(analysis.haar.weight.t())
+
+
+def _trunk(features: Tensor, level: Tensor, blocks: nn.ModuleList, between: nn.ModuleDict) -> Tensor:
+    """The blocks, and what stands behind some of them."""
+    for i, block in enumerate(blocks):
+        features = block(features, level)
+        if str(i) in between:
+            features = between[str(i)](features)
+    return features
 
 
 def _rms(maps: list[Tensor]) -> Tensor:

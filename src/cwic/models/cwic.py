@@ -180,14 +180,15 @@ class CwicModel:
 
     @property
     def analysis_halo(self) -> Halo:
-        """Each 3x3 convolution at 1/8 reaches half a position further."""
         encoding = FEATURE_CONVOLUTIONS if self._config.feature_encoding else 0
-        return self._behind_attention(-(-(encoding + self._config.analysis_blocks) // 2))
+        return self._halo(
+            self._behind_latent_branch(-(-self._behind_trunk(encoding, self._config.analysis_blocks) // 2))
+        )
 
     @property
     def synthesis_halo(self) -> Halo:
-        positions, grid = self._behind_attention(0)
-        return Halo(positions + -(-self._config.synthesis_blocks // 2), grid)
+        fine = self._behind_trunk(2 * self._behind_latent_branch(0), self._config.synthesis_blocks)
+        return self._halo(-(-fine // 2))
 
     def _compress(self, y: Floats, level: int, tile: int, sink: SymbolSink, error_weight: float) -> CodedLatents:
         writer = SymbolWriter(sink, tile)
@@ -225,12 +226,35 @@ class CwicModel:
         window = self._config.attention_window
         return window_inputs("attention", rows, columns, window, window // 2, self._config.attention == "cross-window")
 
-    def _behind_attention(self, wrong: int) -> Halo:
-        """How many positions at a cut are wrong after the attention branch, if `wrong` are before it.
+    def _halo(self, positions: int) -> Halo:
+        return Halo(positions, 1 if self._config.attention == "none" else self._config.attention_window)
 
-        The first half window is masked at a cut; the windows after it look half a window back.
+    def _behind_trunk(self, wrong: int, blocks: int) -> int:
+        """How many positions at 1/8 are wrong at a cut after the blocks of a trunk, if `wrong` are before them.
+
+        Each block has a 3x3 convolution.
         """
-        if self._config.attention == "none":
-            return Halo(wrong)
+        every = 0 if self._config.attention == "none" else self._config.attention_every
+        for i in range(blocks):
+            wrong += 1
+            if every and (i + 1) % every == 0:
+                wrong = 2 * self._behind_attention(-(-wrong // 2))
+        return wrong
+
+    def _behind_latent_branch(self, wrong: int) -> int:
+        """How many positions of y are wrong at a cut after the branch at the ends of the trunks, if there is one."""
+        if self._config.attention == "none" or self._config.attention_every:
+            return wrong
+        # In a gate, convolutions follow the attention.
+        units = self._config.attention_units if self._config.attention_form == "gated" else 0
+        return self._behind_attention(wrong) + units
+
+    def _behind_attention(self, wrong: int) -> int:
+        """How many positions of y are wrong at a cut after an attention, if `wrong` are before it.
+
+        The first half window is masked at a cut. The windows after it look at themselves, or half a window further.
+        """
         window = self._config.attention_window
-        return Halo(max(1, -(-wrong // window)) * window + window // 2 + self._config.attention_units, window)
+        if self._config.attention == "cross-window":
+            return max(1, -(-wrong // window)) * window + window // 2
+        return -(-max(0, wrong - window // 2) // window) * window + window // 2

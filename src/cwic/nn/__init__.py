@@ -9,6 +9,7 @@ multiply-accumulates (MAC) counted per position of the map:
 | `CrossWindowAttentionModule(C, w, s)` | `x + a(x) * sigmoid(b(x))`, the attention in b | `28 C^2 + 4 w^2 C` |
 | `ResidualAttention(C)` | the same without the attention | `20.5 C^2` |
 | `FeatureEncoding(3)` | `x + 0.2 L(x)`, L two dense blocks and three convolutions | 313,472 |
+| `ChannelNorm(C)` | `x / sqrt(mean of x^2 over the channels + epsilon)` | 0 |
 | `GDN(C)` | `x_i / sqrt(beta_i + sum_j gamma_ij x_j^2)`; inverse: times the root | `C^2` |
 
 S is a window's attention to itself, T to the half-resolution region around it; the classes say more.
@@ -22,10 +23,12 @@ from cwic.nn.depth_conv import DepthConvBlock
 from cwic.nn.gain import LevelGain, interpolate_knots
 from cwic.nn.gdn import GDN
 from cwic.nn.lower_bound import lower_bound
+from cwic.nn.norm import ChannelNorm
 from cwic.nn.residual_attention import ResidualAttention, ResidualUnit
 
 __all__ = [
     "GDN",
+    "ChannelNorm",
     "CrossWindowAttention",
     "CrossWindowAttentionModule",
     "DenseBlock",

@@ -28,19 +28,22 @@ class CrossWindowAttention(nn.Module):
     `out = x + proj(S + merge2(leaky_relu(merge1([S, T]), 0.2)))`. Costs 7.5 C^2 + 4 w^2 C multiply-accumulates a
     position. Any H and W: the map is padded with zeros to multiples of the window, and the padding is masked.
 
-    Without `cross` it is plain shifted-window attention, `out = x + proj(S)`, at 4 C^2 + 2 w^2 C.
+    Without `cross` it is plain shifted-window attention, `out = x + proj(S)`, at 4 C^2 + 2 w^2 C. A `bare` one gives
+    what `proj` would have taken, without shortcut and projection, for C^2 less.
     As published, and kept so that published weights mean the same: bias_y is looked up by the difference of the two
     tokens' places in their own windows, which is no true displacement, and mask_y hides some true neighbours (see
     `cwic.nn.windows.attention_masks`).
     """
 
-    def __init__(self, dim: int, window: int = 8, shift: int = 4, heads: int = 8, cross: bool = True) -> None:
+    def __init__(
+        self, dim: int, window: int = 8, shift: int = 4, heads: int = 8, cross: bool = True, bare: bool = False
+    ) -> None:
         super().__init__()
         if dim % heads or window % 4 or not 0 <= shift < window:
             raise ValueError(
                 f"dim {dim} must divide by heads {heads}, window {window} by 4, and shift {shift} be below it"
             )
-        self.window, self.shift, self.heads, self.cross = window, shift, heads, cross
+        self.window, self.shift, self.heads, self.cross, self.bare = window, shift, heads, cross, bare
         self.relative_position_bias_table_x = nn.Parameter(torch.empty((2 * window - 1) ** 2, heads))
         nn.init.trunc_normal_(self.relative_position_bias_table_x, std=0.02)
         if cross:
@@ -51,7 +54,8 @@ class CrossWindowAttention(nn.Module):
             self.kv = nn.Linear(dim, 2 * dim)
             self.merge1 = nn.Linear(2 * dim, dim)
             self.merge2 = nn.Linear(dim, dim)
-        self.proj = nn.Linear(dim, dim)
+        if not bare:
+            self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
         _, c, h, w = x.shape
@@ -64,8 +68,9 @@ class CrossWindowAttention(nn.Module):
         tokens = self._attend(q, k, v, self.relative_position_bias_table_x, masks[0])
         if self.cross:
             tokens = tokens + self._around(q, tokens, rolled, masks[1])
-        out = merge_windows(self.proj(tokens), self.window, height, width)
-        return x + torch.roll(out, (self.shift, self.shift), dims=(2, 3))[:, :, :h, :w]
+        out = merge_windows(tokens if self.bare else self.proj(tokens), self.window, height, width)
+        out = torch.roll(out, (self.shift, self.shift), dims=(2, 3))[:, :, :h, :w]
+        return out if self.bare else x + out
 
     def _around(self, q: Tensor, own: Tensor, rolled: Tensor, mask: Tensor) -> Tensor:
         """What the coarse regions around the windows add to `own` `[nB, n, C]`, their attention to themselves."""

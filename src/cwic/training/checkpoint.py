@@ -16,6 +16,9 @@ SMALL = 1 << 14
 """Tensors with fewer numbers keep single precision: gains and scales need it, and weigh nothing."""
 
 
+_OTHER_ATTENTION = "; resumed_attention in a recipe says what becomes of a state's attention"
+
+
 def save_checkpoint(path: Path, model: nn.Module, average: nn.Module, extra: dict[str, Any]) -> None:
     """Writes weights, averaged weights and `extra` (optimiser states, counters) to `path`, whole or not at all."""
     temporary = path.with_suffix(".partial")
@@ -43,7 +46,8 @@ def load_into(model: nn.Module, weights: dict[str, Tensor], checkpoint: Path | N
         model.load_state_dict(weights)
     except RuntimeError as error:
         first = str(error).splitlines()[1:2] or [str(error)]
-        raise InputError(f"{checkpoint} is not a checkpoint of the recipe's model: {first[0].strip()}") from error
+        hint = _OTHER_ATTENTION if ".attention." in first[0] or ".between." in first[0] else ""
+        raise InputError(f"{checkpoint} is not a checkpoint of the recipe's model: {first[0].strip()}{hint}") from error
 
 
 def save_state(path: Path, average: dict[str, Tensor]) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from cwic.config import EYE, MS_SSIM, PSNR
+from cwic.config import EYE, MS_SSIM, PSNR, CwicConfig
 from cwic.errors import InputError
 from cwic.lab.cwam2024 import Cwam2024Model
 from cwic.lab.cwic import CwicModel
 from cwic.lab.networks import network_of
 from cwic.lab.prior import lmbda_of
+from cwic.lab.without_attention import folded, gated_config, is_attention, linear_parts, without_attention
 from cwic.latents.levels import MAX_LEVEL
-from cwic.training.recipe import Recipe
+from cwic.training.recipe import FOLDED, Recipe
 
 if TYPE_CHECKING:
     from cwic.models.base import CodingModel
@@ -36,6 +38,14 @@ class Point(NamedTuple):
 
     label: str
     level: int
+
+
+class Change(NamedTuple):
+    """A state's weights and their average after a change, and what was done."""
+
+    model: dict[str, Tensor]
+    average: dict[str, Tensor]
+    told: str
 
 
 class Family(ABC):
@@ -66,6 +76,22 @@ class Family(ABC):
 
     def start(self, model: nn.Module, batches: list[Tensor]) -> None:  # noqa: B027 (most have nothing to do)
         """Sets what an untrained model measures on pictures, `[B, 3, H, W]` each."""
+
+    def other_attention(
+        self, model: nn.Module, state: dict[str, Any], recipe: Recipe, draw: Callable[[], list[Tensor]]
+    ) -> Change:
+        """The weights of a `state` for `model`, with its attention treated as the recipe's `resumed_attention` says.
+
+        Args:
+            model: the recipe's, whose own attention stays as it is.
+            state: what `load_checkpoint` gave.
+            recipe: it asks for another attention than the state has.
+            draw: gives batches `[B, 3, H, W]`, for what has to be measured on pictures.
+
+        Raises:
+            InputError: it cannot be done with this state.
+        """
+        raise InputError("this family of models keeps its attention")
 
     def auxiliary_loss(self, model: nn.Module) -> Tensor | None:
         """What parameters learn from that learn nothing from the loss; a scalar, or None where there are none."""
@@ -100,6 +126,31 @@ class Cwic(Family):
     def start(self, model: nn.Module, batches: list[Tensor]) -> None:
         assert isinstance(model, CwicModel)
         model.calibrate(batches)
+
+    def other_attention(
+        self, model: nn.Module, state: dict[str, Any], recipe: Recipe, draw: Callable[[], list[Tensor]]
+    ) -> Change:
+        assert isinstance(recipe.model, CwicConfig)
+        both = [dict(state[name]) for name in ("model", "average")]
+        fresh = {name: tensor for name, tensor in model.state_dict().items() if is_attention(name)}
+        told = f"its attention is {recipe.resumed_attention}"
+        if recipe.resumed_attention == FOLDED:
+            try:
+                old = CwicModel(gated_config(recipe.model, both[1]))
+                old.load_state_dict(both[1])
+            except (ValueError, RuntimeError) as error:
+                raise InputError(f"the state's attention cannot be folded: {str(error).splitlines()[0]}") from None
+            device = next(model.parameters()).device
+            parts = linear_parts(old.to(device), draw())
+            both = [folded({name: t.to(device) for name, t in weights.items()}, parts) for weights in both]
+            missed = ", ".join(f"{100 * part.missed:.0f} % of that in {name}" for name, part in parts.items())
+            told += f" into the Haar maps, which miss {missed}"
+        elif not any(map(is_attention, both[1])):
+            told = "it has no attention to drop"
+        if fresh:
+            told += f"; {recipe.model.attention} attention of the {recipe.model.attention_form} form starts anew"
+        weights, average = (without_attention(each) | fresh for each in both)
+        return Change(weights, average, told)
 
     def decoder_only(self, model: nn.Module) -> None:
         # What the encoder alone runs, and the gains, are frozen: rounded symbols give them no honest gradient.

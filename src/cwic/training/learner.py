@@ -25,7 +25,7 @@ from cwic.training.graph import PassGraph, Taught
 from cwic.training.journal import Metrics
 from cwic.training.loss import RateDistortion, rate_distortion
 from cwic.training.optim import Optimisers
-from cwic.training.recipe import Recipe
+from cwic.training.recipe import KEPT, Recipe
 from cwic.training.schedule import rate_factor
 
 
@@ -54,6 +54,8 @@ class Learner:
         if fabric.device.type == "cuda":
             _channels_last(self._model)
         self.average = copy.deepcopy(self._model).eval()
+        # Listed once: the host has enough to do in a step without a walk through all modules.
+        self._followed: list[list[Tensor]] = [list(each.parameters()) for each in (self.average, self._model)]
         if recipe.hard_rounding:
             self._family.decoder_only(self._model)
         self._optimisers = Optimisers(self._model, recipe)
@@ -71,8 +73,7 @@ class Learner:
         Raises `InputError` if they are not of the recipe's model.
         """
         if checkpoint is None:
-            batches = [self._crops() for _ in range(self._family.calibration_batches)]
-            self._family.start(self._model, batches)
+            self._family.start(self._model, self._calibration())
             self.average.load_state_dict(self._model.state_dict())
         elif whole:
             self._continue(checkpoint)
@@ -97,7 +98,7 @@ class Learner:
         self._in_a_row = (self._in_a_row + 1) * ~taught.finite
         self._optimisers.step()
         ramp = (progress.step + 1) / (progress.step + 10) if progress.fresh else 1.0
-        _average(self.average, self._model, min(recipe.average_decay, ramp))
+        self._follow(min(recipe.average_decay, ramp))
         progress.step += 1
 
     def gradients(self, batches: Sequence[Tensor]) -> Taught:
@@ -163,12 +164,25 @@ class Learner:
             }
             save_checkpoint(path, self._model, self.average, extra)
 
+    @torch.no_grad()
+    def _follow(self, decay: float) -> None:
+        """Moves the average towards the model."""
+        average, model = self._followed
+        torch._foreach_lerp_(average, model, 1 - decay)
+
+    def _calibration(self) -> list[Tensor]:
+        return [self._crops() for _ in range(self._family.calibration_batches)]
+
     def _crops(self) -> Tensor:
         recipe = self._recipe
         return self._pictures.crops(recipe.batch, recipe.crop, self._random, recipe.downscale).to(self._fabric.device)
 
     def _start_from(self, checkpoint: Path) -> None:
         state = load_checkpoint(checkpoint)
+        if self._recipe.resumed_attention != KEPT:
+            change = self._family.other_attention(self._model, state, self._recipe, self._calibration)
+            print(f"{checkpoint}: {change.told}; the optimisers start anew", file=sys.stderr)
+            state = {"model": change.model, "average": change.average}
         load_into(self.average, state["average"], checkpoint)
         # A frozen g_a stays what it is now, so a fine-tune starts from the average, and its optimisers anew.
         load_into(self._model, state["average" if self._recipe.hard_rounding else "model"], checkpoint)
@@ -213,8 +227,3 @@ def _channels_last(model: nn.Module) -> None:
 
 def _cuda_rng() -> dict[str, Tensor]:
     return {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_initialized() else {}
-
-
-@torch.no_grad()
-def _average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)

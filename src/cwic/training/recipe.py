@@ -20,6 +20,7 @@ else:
     import tomli as tomllib
 
 OPTIMISERS = ("muon", "soap", "adamw")
+KEPT, DROPPED, FOLDED = RESUMED = ("kept", "dropped", "folded")
 _LEAST_SIDE = {MS_SSIM: MS_SSIM_MIN_SIDE, EYE: SSIMULACRA2_MIN_SIDE}
 
 
@@ -65,12 +66,19 @@ class Recipe:
     clip_norm: float = 10.0
     hard_rounding: bool = False
     """Fine-tune: the rate is that of rounded symbols, and only what the decoder runs learns."""
+    resumed_attention: str = KEPT
+    """What becomes of the attention of a checkpoint that a new run starts from: `kept`, as all its weights; `dropped`;
+    or `folded`, its best linear maps, into the Haar maps. In place of what was dropped or folded, attention that the
+    recipe has starts anew.
+    """
 
     def __post_init__(self) -> None:
         if self.crop % 64 or self.crop < 64:
             raise InputError(f"crop must be a multiple of 64, not {self.crop}")
         if self.optimiser not in OPTIMISERS:
             raise InputError(f"unknown optimiser {self.optimiser!r}; there are: {', '.join(OPTIMISERS)}")
+        if self.resumed_attention not in RESUMED:
+            raise InputError(f"resumed_attention is one of {', '.join(RESUMED)}, not {self.resumed_attention!r}")
         if self.tune not in TUNES:
             raise InputError(f"unknown tune {self.tune!r}; there are: {', '.join(TUNES)}")
         if self.crop < self.least_side:
@@ -80,6 +88,8 @@ class Recipe:
         one_rate = not FAMILIES[self.family].config.variable_rate
         if one_rate and (self.lmbda <= 0 or self.hard_rounding):
             raise InputError(f"a model of family {self.family} needs a lmbda above 0, and has no hard_rounding")
+        if one_rate and self.resumed_attention != KEPT:
+            raise InputError(f"a model of family {self.family} keeps its attention: leave resumed_attention out")
         if not one_rate and self.lmbda:
             raise InputError(f"a model of family {self.family} learns every rate: leave lmbda out")
 
@@ -104,6 +114,7 @@ _ACCEPTED = {
     "str": (str,),
     "bool": (bool,),
     "Attention": (str,),
+    "AttentionForm": (str,),
     "Context": (str,),
 }
 
