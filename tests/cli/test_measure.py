@@ -11,6 +11,7 @@ import pytest
 import typer
 from PIL import Image
 
+from cwic.cli import bar
 from cwic.cli.measure import _qualities
 from cwic.evaluation import run
 from cwic.evaluation.codecs.registry import PEERS
@@ -269,3 +270,14 @@ def test_qualities(text: str, values: list[float]) -> None:
 def test_other_qualities_are_wrong_usage(text: str) -> None:
     with pytest.raises(typer.BadParameter):
         _qualities(text)
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(
+    run_cwic: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported = []
+    monkeypatch.setattr(bar, "is_possible", lambda: True)
+    monkeypatch.setattr(bar.Bar, "tell", lambda self, *what: reported.append(what))
+    answer = run_cwic("eval", folder, "-c", "jpeg", "-q", "50", "-o", tmp_path)
+    assert [what for what in reported if what[0] == "measurements"] == [("measurements", 1, 2), ("measurements", 2, 2)]
+    assert "jpeg" not in answer.err

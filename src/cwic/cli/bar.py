@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DELAY = 1.0
 """Seconds that nothing is shown."""
-UNITS = ("files", "probes", "tiles", "blocks")
+UNITS = ("measurements", "files", "probes", "tiles", "blocks")
 """What is counted: each of those may be made of many of the next."""
 _FRAMES_PER_SECOND = 4
 _WIDTH = 24
@@ -144,11 +144,16 @@ class Bar:
 _bar: Bar | None = None
 
 
+def is_possible() -> bool:
+    """Whether stderr is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 @contextmanager
 def shown(label: str) -> Iterator[None]:
     """Shows how far the work inside is, if that takes some seconds and stderr is a terminal."""
     global _bar
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not is_possible():
         yield
         return
     _bar = bar = Bar(label)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from cwic.cli import batch
+from cwic.cli import bar, batch
 from cwic.errors import CwicError
 from cwic.models.catalog import DEFAULT
+from cwic.progress import report
 
 if TYPE_CHECKING:
     from cwic.evaluation.codecs.codec import Codec
@@ -85,9 +85,9 @@ def measure(
     tasks = [task for table in tables.values() for task in table.tasks(files)]
     place = {image: index for index, image in enumerate(files)}
     tasks.sort(key=lambda task: place[task.image])  # by picture: the codecs take turns
-    with _progress(len(tasks)) as step:
-        for outcome in measured(tasks, jobs):
-            step(outcome)
+    with bar.shown("eval"):
+        for done, outcome in enumerate(measured(tasks, jobs), 1):
+            _say_progress(outcome, done, len(tasks))
             if outcome.error is not None:
                 tally.take(str(folder / outcome.task.image), outcome.error)
             else:
@@ -196,21 +196,12 @@ def _load(table: Table, *, force: bool) -> bool:
     return True
 
 
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
-    """Shows how far a run is: a bar on a terminal, a line for each task elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        done = iter(range(1, total + 1))
-        yield lambda outcome: batch.say(f"{next(done)}/{total}  {outcome.task.image}  {outcome.task.codec}")
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True) as bar:
-        shown = bar.add_task("", total=total)
-        yield lambda outcome: bar.update(shown, advance=1, description=f"{outcome.task.image}  {outcome.task.codec}")
+def _say_progress(outcome: Outcome, done: int, total: int) -> None:
+    """Says that a picture is measured: to the bar of a terminal, in a line elsewhere."""
+    if bar.is_possible():
+        report("measurements", done, total)
+    else:
+        batch.say(f"{done}/{total}  {outcome.task.image}  {outcome.task.codec}")
 
 
 def _report(name: str, point: Point, *, as_json: bool) -> None:
