@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cwic.entropy.tables import Tables
 
 ERROR_WEIGHT = 22.0
-"""Bits that a squared error of one quantisation step is worth; by trial (docs/training.md).
+"""Bits that a squared error of one quantisation step is worth; by trial (docs/experiments.md).
 
 Where trained gains are what an ideal coder of high rate would use, it is 6 / ln 2 = 8.7 in the loss; in `cwic-s` it is
 9 to 15. Zeros also impoverish later contexts: so errors weigh more.
