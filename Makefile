@@ -42,7 +42,7 @@ web: ## build web/dist, the page of cwic view; needs clang, lld and npm
 bench: $(READY) ## encode and decode times beside AVIF
 	$(BIN)/python benchmarks/speed.py
 
-results: $(READY) ## measure what changed, with CWIC_DATA=FOLDER of kodak/ and val/; write README's tables and curves
+results: $(READY) ## measure what changed, with CWIC_DATA=FOLDER of kodak/ and val/; write the tables and curves of README, docs and cards
 	$(BIN)/python benchmarks/results.py
 
 bench-train: $(READY) ## patches a second in training, and what the loop adds to the passes
