@@ -134,7 +134,7 @@ def _accept(prefix: bytes) -> bool:
 def _limits() -> Limits:
     """Those of cwic, with Pillow's limit on pixels: it refuses at twice what it warns of."""
     pixels = Image.MAX_IMAGE_PIXELS
-    return Limits(max_pixels=NO_LIMITS.max_pixels if pixels is None else 2 * pixels)
+    return Limits(max_pixels=NO_LIMITS.max_pixels if pixels is None else int(2 * pixels))  # programs set floats
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
