@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check web bench results bench-train ablation train-demo clean
+.PHONY: help demo test check docs web bench results bench-train ablation train-demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,10 +31,14 @@ demo: $(RUNTIME) ## compress the bundled photographs; show a table and a compari
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest -q
 
-check: $(READY) ## lint, format and types
+check: $(READY) docs ## lint, format, types, and the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(READY) ## build the site into build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python tools/check_site.py build/site
 
 web: ## build web/dist, the page of cwic view; needs clang, lld and npm
 	cd web && npm ci --ignore-scripts && npm run build
