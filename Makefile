@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs web bench results bench-train ablation train-demo clean
+.PHONY: help demo test check prose docs web bench results bench-train ablation train-demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,10 +31,13 @@ demo: $(RUNTIME) ## compress the bundled photographs; show a table and a compari
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest -q
 
-check: $(READY) docs ## lint, format, types, and the site
+check: $(READY) prose docs ## lint, format, types, spelling and style, and the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+prose: $(READY) ## check spelling and style of documents and docstrings
+	$(BIN)/python tools/prose.py
 
 docs: $(READY) ## build the site into build/site; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
