@@ -1,6 +1,6 @@
-"""Rounding as the encoder does it: the nearest integer, or the next one towards zero where its bits are worth more.
+"""The encoder's rounding: to the nearest integer, or to the next one towards zero if that saves enough bits.
 
-Any choice decodes exactly, so this is free to change: no decoder runs it, but for plain tiles, whose weight is fixed
+Any choice decodes exactly, so encoders may round otherwise. Decoders round for plain tiles alone, with a fixed weight
 (docs/format.md, section 8).
 """
 
