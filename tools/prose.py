@@ -23,8 +23,11 @@ NO_TEXT = "*.safetensors,*.cwic,*.png,*.svg,*.webp,*.tsv,*.json,corpus,__pycache
 MAX_WORDS = 45
 RIDDLES = re.compile(r"(?:What|Who|Whose|Whether|How|Where|When|It|Its|Those|That|They)\b")
 """First words that leave the subject open."""
-OPEN = tuple(sorted(path.name for path in (ROOT / "src" / "cwic").iterdir()))
-"""Rooms whose docstrings are still to be rewritten."""
+OPEN = (
+    *("batch/", "cli/", "lab/", "nn/", "training/", "view/"),
+    *("config.py", "models/cwic.py", "models/refine.py", "networks/adjoint.py"),
+)
+"""Files whose docstrings are still to be rewritten."""
 _CODE = re.compile(r"^(```+).*?^\1`*[ ]*$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DOUBLED = re.compile(r"\b([A-Za-z]{2,})[ \n]+\1\b", re.IGNORECASE)
@@ -57,12 +60,12 @@ def faults_of(prose: str) -> Iterator[tuple[int, str]]:
 
 
 def riddles_of(source: str) -> Iterator[tuple[int, str]]:
-    """Line and beginning of each docstring, of a module, class or function, that begins like a riddle."""
+    """Line and beginning of each docstring, those of attributes included, that begins like a riddle."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            text = ast.get_docstring(node)
-            if text and RIDDLES.match(text):
-                yield getattr(node, "lineno", 1), f"a docstring begins with a riddle: {text.splitlines()[0][:60]}"
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            text = node.value.value.strip()
+            if RIDDLES.match(text):
+                yield node.lineno, f"a docstring begins with a riddle: {text.splitlines()[0][:60]}"
 
 
 def documents() -> list[Path]:

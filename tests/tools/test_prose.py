@@ -41,7 +41,7 @@ def test_a_doubled_word_and_a_long_sentence_are_found_on_their_lines(prose: Modu
 
 def test_a_riddle_is_found_in_any_docstring(prose: ModuleType) -> None:
     source = '"""A module."""\n\n\nclass A:\n    """What is left."""\n\n    def f(self): """Whatever is left."""\n'
-    assert list(prose.riddles_of(source)) == [(4, "a docstring begins with a riddle: What is left.")]
+    assert list(prose.riddles_of(source)) == [(5, "a docstring begins with a riddle: What is left.")]
 
 
 def test_programs_that_are_missing_are_no_success(prose: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
