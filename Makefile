@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check web bench results bench-train ablation train-demo clean
+.PHONY: help demo test check prose docs web bench results bench-train ablation train-demo clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,10 +31,17 @@ demo: $(RUNTIME) ## compress the bundled photographs; show a table and a compari
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest -q
 
-check: $(READY) ## lint, format and types
+check: $(READY) prose docs ## lint, format, types, spelling and style, and the site
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+prose: $(READY) ## check spelling and style of documents and docstrings
+	$(BIN)/python tools/prose.py
+
+docs: $(READY) ## build the site into build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python tools/check_site.py build/site
 
 web: ## build web/dist, the page of cwic view; needs clang, lld and npm
 	cd web && npm ci --ignore-scripts && npm run build
@@ -42,7 +49,7 @@ web: ## build web/dist, the page of cwic view; needs clang, lld and npm
 bench: $(READY) ## encode and decode times beside AVIF
 	$(BIN)/python benchmarks/speed.py
 
-results: $(READY) ## measure what changed, with CWIC_DATA=FOLDER of kodak/ and val/; write README's tables and curves
+results: $(READY) ## measure what changed, with CWIC_DATA=FOLDER of kodak/ and val/; write the tables and curves of README, docs and cards
 	$(BIN)/python benchmarks/results.py
 
 bench-train: $(READY) ## patches a second in training, and what the loop adds to the passes

@@ -2,7 +2,7 @@
 
 With CWIC_DATA set to a folder that holds kodak/, clic/ and val/, `cwic eval` measures every codec on each; rows whose
 codec, settings, versions, model and picture are unchanged are not measured again. Then, with or without it, the README,
-the model cards and the curves are written anew from what results/ holds.
+docs/results.md, the model cards and the curves are written anew from what results/ holds.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 MODELS = tuple(shipped())
 MISSING = "–"
+NOT_MEASURED = "Not measured yet."
 BESIDE = ("cwic-s", "cwic-m")
-"""The models that the README's table compares."""
+"""The models for PSNR that the tables compare."""
 
 
 class PictureSet(NamedTuple):
@@ -90,7 +91,7 @@ BD-rate (Akima; negative means fewer bits than the other codec):
 
 
 _COLUMNS = (("kodak", "psnr"), ("kodak", "ms-ssim"), ("clic", "psnr"))
-_SAME = {"psnr": "same PSNR", "ms-ssim": "same MS-SSIM"}
+_SAME = {"psnr": "same PSNR", "ms-ssim": "same MS-SSIM", "ssimulacra2": "same SSIMULACRA 2"}
 
 
 class Peer(NamedTuple):
@@ -121,6 +122,24 @@ AGAINST = (
 )
 
 
+SUMMARY = (
+    Peer("jpeg", "JPEG (4:2:0)"),
+    Peer("webp", "WebP (method 6)"),
+    Peer("jpegxl", "JPEG XL (effort 7)"),
+    Peer("avif", "AVIF (speed 6, Pillow's default)"),
+    Peer("avif-psnr", "AVIF (speed 6, tuned for PSNR)"),
+    Peer("published/bpg", "BPG"),
+    Peer("published/vtm", "VTM, the reference of VVC"),
+    Peer("published/mbt2018-mean", "mean-scale hyperprior, learned"),
+    Peer("published/cheng2020-attn", "Cheng et al. 2020, learned"),
+    Peer("published/cwam2024", "CWAM, the paper cwic builds on, learned"),
+    Peer("published/shiftlic-large", "ShiftLIC large, learned"),
+    Peer("published/elic2022", "ELIC, learned"),
+    Peer("published/cool-chic-5.0", "Cool-chic 5.0, learned for each picture"),
+)
+"""The rows of the README's table."""
+
+
 def bd_table(model: str) -> str:
     """BD-rates of a model against everything else, the first model included, in Markdown."""
     head = ["against", "Kodak, same PSNR", "over", "Kodak, same MS-SSIM", "CLIC-30, same PSNR", "val, same PSNR"]
@@ -131,6 +150,26 @@ def bd_table(model: str) -> str:
         others = [_bd(*where)[0] for where in (("kodak", peer, model, "ms-ssim"), ("clic", peer, model, "psnr"))]
         rows.append([peer.name, percent, over, *others, _bd("val", peer, model, "psnr")[0]])
     return markdown(head, _known(rows))
+
+
+def summary_table() -> str:
+    """The README's table: BD-rates on Kodak, or on CLIC-30 for a peer with no figure on Kodak, in Markdown.
+
+    Each model for the eye has a column at equal SSIMULACRA 2, each of `BESIDE` one at equal PSNR. Columns and rows
+    without a figure are left out.
+    """
+    columns = [(model, "ssimulacra2") for model in MODELS if model.endswith("-eye")]
+    columns += [(model, "psnr") for model in BESIDE if model in MODELS]
+    rows = []
+    for peer in SUMMARY:
+        for name in ("kodak", "clic"):
+            cells = [_bd(name, peer, model, metric)[0] for model, metric in columns]
+            if set(cells) != {MISSING}:
+                rows.append([peer.name if name == "kodak" else f"{peer.name} ({SETS[name].name})", *cells])
+                break
+    shown = [i for i in range(len(columns)) if any(row[1 + i] != MISSING for row in rows)]
+    head = ["bits needed beside", *(f"{_SAME[columns[i][1]]}: {columns[i][0]}" for i in shown)]
+    return markdown(head, [[row[0], *(row[1 + i] for i in shown)] for row in rows])
 
 
 def beside_table() -> str:
@@ -161,7 +200,10 @@ def eye_table() -> str:
 
 def rd_table(model: str) -> str:
     """Rate and distortion of a model at each quality, in Markdown."""
-    summary = read_summary(RESULTS / "kodak" / f"{model}.json")
+    file = RESULTS / "kodak" / f"{model}.json"
+    if not file.exists():
+        return NOT_MEASURED
+    summary = read_summary(file)
     results = summary["results"]
     columns = (summary["meta"]["quality"], results["bpp"], results["psnr-rgb"], results["ms-ssim-rgb"])
     rows = [[f"{q:g}", f"{b:.3f}", f"{p:.2f}", f"{m:.4f}"] for q, b, p, m in zip(*columns, strict=True)]
@@ -172,7 +214,8 @@ def curves(path: Path) -> bytes:
     """The rate-distortion curves that belong in one of the files of `CURVES`, as SVG."""
     title, max_bpp, names = CURVES[path]
     left_out = LEFT_OUT.get(path.parent.name, ())
-    lines = [read_line(path.parent / f"{name}.json") for name in names if name not in left_out]
+    files = [path.parent / f"{name}.json" for name in names if name not in left_out]
+    lines = [read_line(file) for file in files if file.exists()]
     return draw(lines, path.suffix, title=title, max_bpp=max_bpp)
 
 
@@ -191,9 +234,12 @@ def with_section(card: str) -> str:
 
 def documents() -> dict[Path, str]:
     """The documents that quote results, as they should be."""
-    readme = ROOT / "README.md"
-    text = with_block(readme.read_text("utf-8"), "bd-rates", beside_table())
-    texts = {readme: with_block(text, "eye-rates", eye_table())}
+    readme, page = ROOT / "README.md", ROOT / "docs" / "results.md"
+    text = with_block(page.read_text("utf-8"), "bd-rates", beside_table())
+    texts = {
+        readme: with_block(readme.read_text("utf-8"), "summary", summary_table()),
+        page: with_block(text, "eye-rates", eye_table()),
+    }
     for model in MODELS:
         card = ROOT / "src" / "cwic" / "weights" / f"{model}.md"
         text = with_block(with_section(card.read_text("utf-8")), "rd-points", rd_table(model))

@@ -224,10 +224,10 @@ def test_pillows_limit_is_that_of_the_codec(monkeypatch: pytest.MonkeyPatch) -> 
 
     data = _saved()
     monkeypatch.setattr(cwic, "decode", keep)
-    for pixels in (3000, None):
+    for pixels in (3000, 3000.0, None):  # thumbor sets a float
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels)
         Image.open(BytesIO(data)).load()
-    assert seen == [6000, NO_LIMITS.max_pixels]
+    assert seen == [6000, 6000, NO_LIMITS.max_pixels]
 
 
 def test_importing_the_plugin_module_registers_it() -> None:

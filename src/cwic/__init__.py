@@ -79,6 +79,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What the package offers, fetched or not, and the modules of it that are loaded."""
+    """Return the public names, loaded or not, and the modules of the package that are loaded."""
     here = (name for name, value in globals().items() if name.startswith("__") or isinstance(value, ModuleType))
     return sorted({*__all__, *here})

@@ -1,4 +1,4 @@
-"""What functions take, checked before any work is done: each refusal is a sentence that says what would do.
+"""Checks of arguments before any work is done. Each error message says which values are accepted.
 
 A number may be Python's or numpy's, a flag too. True and False are no numbers: `quality=True` is a slip.
 """

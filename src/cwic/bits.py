@@ -1,4 +1,4 @@
-"""Where the bits of a file are: what z, each pass over y, alpha, metadata and the container take."""
+"""Count the bits of a file by part: z, each pass over y, alpha, metadata and the container."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The map: a picture to a file and back, one stage a line.
+"""Encode, decode and recover: the map of the codec, one stage a line.
 
     as_picture        image/       a Pillow image, an array or a tensor to 8-bit pixels and alpha
     TileEncoder       tiling/      for each tile, with the pixels around it:
@@ -70,7 +70,7 @@ def encode(
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
 ) -> bytes:
-    """The picture as the bytes of a `.cwic` file.
+    """Encode a picture to the bytes of a `.cwic` file.
 
     Args:
         image: a Pillow image of mode RGB, RGBA, L, LA, P, PA or 1; or a uint8 array `[H, W, 3]`, `[H, W]` or
@@ -168,7 +168,7 @@ def decode(
     device: str = "cpu",
     limits: Limits = DEFAULT_LIMITS,
 ) -> Image.Image:
-    """The picture in the bytes of a `.cwic` file, as a Pillow image with its metadata in `info`.
+    """Decode a `.cwic` file to a Pillow image, with its metadata in `info`.
 
     Args:
         data: the file: its bytes (any object with a buffer; a memory map is read only where needed), its path, or the
@@ -209,7 +209,7 @@ def decode(
 
 
 class Recovered(NamedTuple):
-    """What is left of a damaged file.
+    """The result of `recover`: the readable part of a damaged file.
 
     Attributes:
         image: the picture; grey where tiles are lost, and blurred where a tile is cut short.

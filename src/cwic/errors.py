@@ -1,4 +1,4 @@
-"""The errors that cwic raises on purpose: every one carries the exit code that the command line ends with."""
+"""The errors that cwic raises on purpose. Each has the exit code of the command line."""
 
 from __future__ import annotations
 

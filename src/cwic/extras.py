@@ -1,4 +1,4 @@
-"""Packages that only some commands need, loaded when they are used."""
+"""Import optional packages when they are used, with a message that names the extra to install."""
 
 from __future__ import annotations
 

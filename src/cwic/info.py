@@ -1,4 +1,4 @@
-"""What a file says of itself, not decoded, and what models there are: no numpy, so that both are told at once."""
+"""Summaries of files, without decoding, and the list of models. No numpy is imported, so both are quick."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class CwicImageFile(ImageFile.ImageFile):
     format = FORMAT
     format_description = "cwic learned image codec"
     _coded = False
-    """Whether the pixels are still to be decoded: never in a copy, be it pickled."""
+    """True while the pixels are not decoded yet. A copy or a pickled image always has its pixels."""
     _scale = 1
 
     def _open(self) -> None:
@@ -132,9 +132,9 @@ def _accept(prefix: bytes) -> bool:
 
 
 def _limits() -> Limits:
-    """Those of cwic, with Pillow's limit on pixels: it refuses at twice what it warns of."""
+    """Return cwic's limits with Pillow's limit on pixels. Pillow warns at its limit and refuses at twice that."""
     pixels = Image.MAX_IMAGE_PIXELS
-    return Limits(max_pixels=NO_LIMITS.max_pixels if pixels is None else 2 * pixels)
+    return Limits(max_pixels=NO_LIMITS.max_pixels if pixels is None else int(2 * pixels))  # programs set floats
 
 
 def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
@@ -151,7 +151,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
 
 
 def _metadata(image: Image.Image) -> Metadata:
-    """What the image carries, and what the caller gave in its place."""
+    """Return the metadata of the image, with the caller's replacements."""
     given = {key: image.encoderinfo[key] for key in _METADATA if key in image.encoderinfo}
     try:
         replacement = make_metadata(given.get("icc_profile"), given.get("exif"), given.get("xmp"))

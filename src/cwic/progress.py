@@ -1,4 +1,4 @@
-"""How far the codec is with a picture: it reports, and whoever wants to show it listens."""
+"""Progress of the codec: the codec reports its steps, and a listener such as a bar shows them."""
 
 from __future__ import annotations
 

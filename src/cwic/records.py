@@ -1,4 +1,4 @@
-"""Records as JSON that every program reads: ASCII, with no number and no letter that JSON does not have."""
+"""Write records as JSON that every program reads: ASCII, without NaN, infinities or invalid letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seconds by stage: the codec says when a stage begins and ends, and whoever wants to know gets the sums."""
+"""Seconds by stage: the codec marks where a stage begins and ends, and a listener gets the sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A size or a fidelity instead of a quality: the level that comes closest to it from the allowed side."""
+"""Search the level for a size or a fidelity: the closest level that keeps the promise."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ TARGETS = (*_SIZES, *MEASURES)
 
 
 class Target(NamedTuple):
-    """What a file is to come to: at least `fidelity` by a measure, or without one at most `size` bytes."""
+    """The target of a search: at least `fidelity` by a measure or, without a measure, at most `size` bytes."""
 
     size: float = 0.0
     fidelity: float = 0.0
@@ -74,7 +74,7 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, pixels: int, quality: float | None, wishes: Mapping[str, float | None]) -> Target | None:
-        """What was asked for by the names in `TARGETS`, None for a quality.
+        """Make a target of the caller's wishes, which have the names in `TARGETS`; return None for a quality.
 
         Raises `ValueError` for two wishes, or one that is out of range, and `TypeError` for one that is no number.
         """
@@ -93,7 +93,7 @@ class Target(NamedTuple):
 
     @property
     def goal(self) -> float:
-        """What the search goes for: log2 of a size, or a fidelity on the scale of its measure."""
+        """The value that the search aims at: log2 of a size, or a fidelity on the scale of its measure."""
         return math.log2(self.size) if self.measure is None else self.measure.scaled(self.fidelity)
 
 
@@ -167,7 +167,7 @@ def _best(target: Target, probes: Iterable[Probe]) -> Probe | None:
 
 
 def _out_of_reach(target: Target, low: float, high: float) -> str:
-    """What can be reached, of the values at the lowest and the highest level."""
+    """Return the reachable range in words, from the values at the lowest and the highest level."""
     if target.measure is None:
         return f"{target.size:.0f} bytes are out of reach: this picture takes {2**low:.0f} to {2**high:.0f} bytes"
     wanted, least, most = (

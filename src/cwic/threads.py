@@ -1,4 +1,4 @@
-"""How many threads cwic uses: one rule for the engines and for the exact path."""
+"""The number of threads that cwic uses: one rule for the engines and for the exact path."""
 
 from __future__ import annotations
 

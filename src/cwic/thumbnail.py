@@ -1,4 +1,4 @@
-"""Thumbnails as desktops want them: small, upright, in sRGB, as PNG."""
+"""Make thumbnails for desktops: small, upright, in sRGB, as PNG."""
 
 from __future__ import annotations
 

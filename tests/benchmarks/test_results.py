@@ -174,3 +174,40 @@ def test_the_figures_are_of_the_model_in_the_package(model: str) -> None:
     found = re.search(r"\((\w+)\)$", description)
     assert found is not None
     assert found[1] == catalog.id_of(model).hex(), "make results measures the new model"
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 150
+
+
+def test_the_table_of_the_readme_leaves_out_what_nobody_measured(
+    results: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("kodak/avif", "kodak/cwic-s", "kodak/cwic-s-eye", "clic/cwic-s", "clic/published/cool-chic-5.0"):
+        file = tmp_path / f"{name}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes((ROOT / "results" / f"{name}.json").read_bytes())
+    (tmp_path / "kodak" / "cwic-m-eye.json").write_bytes((tmp_path / "kodak" / "cwic-s.json").read_bytes())
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(results, "MODELS", ("cwic-s", "cwic-m", "cwic-s-eye", "cwic-m-eye"))
+
+    head, _, *rows = results.summary_table().splitlines()
+    columns = ["same SSIMULACRA 2: cwic-s-eye", "same SSIMULACRA 2: cwic-m-eye", "same PSNR: cwic-s"]
+    assert [cell.strip() for cell in head.split("|")[2:-1]] == columns
+    assert [row.split("|")[1].strip() for row in rows] == [
+        "AVIF (speed 6, Pillow's default)",
+        "Cool-chic 5.0, learned for each picture (CLIC-30)",
+    ]
+    assert re.fullmatch(r"\| Cool-chic [^|]+\| – \| – \| \+\d+\.\d % \|", rows[1])
+    assert results.rd_table("cwic-m") == results.NOT_MEASURED
+
+
+def test_curves_that_nobody_measured_are_left_out(
+    results: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / "jpeg.json").write_bytes((ROOT / "results" / "kodak" / "jpeg.json").read_bytes())
+    path = tmp_path / "rd.svg"
+    monkeypatch.setitem(results.CURVES, path, results.Chart("one", 2.0, ("jpeg", "cwic-m-eye")))
+    assert b"jpeg" in results.curves(path)
+    assert b"cwic-m-eye" not in results.curves(path)

@@ -1,6 +1,6 @@
 """The `cwic` command.
 
-Results go to stdout, talk to stderr. Exit codes: 0 done, 1 run-time error, 2 usage, 3 damaged file, 4 model
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 run-time error, 2 usage, 3 damaged file, 4 model
 missing or different, 5 target not reachable, 6 output exists, 130 interrupted. Of several files, the highest
 code counts; an error that is none of cwic's own is a line too, and a 1.
 

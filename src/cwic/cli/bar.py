@@ -1,6 +1,6 @@
-"""A line on the terminal that says how far a command is, how fast it goes and what time is left.
+"""The progress bar of a command: how much is done, the rate, and the time left.
 
-It is there from the second second on, on stderr, and only if that is a terminal. rich draws it, and is imported then.
+The bar appears on stderr after one second, if stderr is a terminal. rich draws it, and is imported only then.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 DELAY = 1.0
 """Seconds that nothing is shown."""
 UNITS = ("measurements", "files", "probes", "tiles", "blocks")
-"""What is counted: each of those may be made of many of the next."""
+"""The units that are counted: each may consist of many of the next."""
 _FRAMES_PER_SECOND = 4
 _WIDTH = 24
 
 
 class Count(NamedTuple):
-    """How many are done of how many; where and when counting began, and when the last one was done."""
+    """A count: done, total, where and when counting began, and when the last one was done."""
 
     done: int
     total: int | None
@@ -70,7 +70,7 @@ class Bar:
             self._counts[unit] = old._replace(done=done, total=total, last=now if done > old.done else old.last)
 
     def line(self, now: float) -> tuple[str, Count | None, str]:
-        """What is shown at a time: before the bar, in it, and after it."""
+        """Return the three parts of a line: before the bar, the bar, and after it."""
         counts = {unit: self._counts[unit] for unit in UNITS if unit in self._counts}
         unit = next((unit for unit, count in counts.items() if count.total is None or count.total > 1), None)
         if unit is None:
@@ -167,7 +167,7 @@ def shown(label: str) -> Iterator[None]:
 
 @contextmanager
 def hidden() -> Iterator[None]:
-    """What is printed inside does not meet the bar."""
+    """Take the bar away while something else is printed."""
     if _bar is None:
         yield
         return

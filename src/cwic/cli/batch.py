@@ -1,4 +1,4 @@
-"""What the commands share: options, pipes, several files in one run, results and errors."""
+"""Shared parts of the commands: options, pipes, several files in one run, results and errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PASSED_ON = (
     typer.Abort,
     typer.BadParameter,
 )
-"""What ends a run of several files; anything else is the failure of one of them."""
+"""Errors that end a run of several files. Any other error is the failure of one file."""
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, or - for stdin.", show_default=False)]
 Sources = Annotated[
@@ -66,7 +66,7 @@ Exclude = Annotated[
 
 
 class Device(str, Enum):
-    """Where the networks run."""
+    """The device that runs the networks."""
 
     cpu = "cpu"
     cuda = "cuda"
@@ -106,7 +106,7 @@ def complaint(name: str, text: str) -> str:
 
 
 def exit_code_of(error: BaseException) -> int:
-    """What the command ends with after an error."""
+    """Return the exit code of the command after an error."""
     return error.exit_code if isinstance(error, CwicError) else 1
 
 
@@ -126,7 +126,7 @@ def read(source: str) -> bytes:
 
 
 def is_file(source: str) -> bool:
-    """Whether a file is there that can be read more than once, which pipes and devices cannot."""
+    """Return whether the path is a file that can be read more than once; pipes and devices cannot."""
     return source not in STDIN and Path(source).is_file()
 
 

@@ -1,4 +1,4 @@
-"""`cwic eval bd`: how many more bits a codec needs than another."""
+"""`cwic eval bd`: the difference of bits between codecs at equal quality."""
 
 from __future__ import annotations
 

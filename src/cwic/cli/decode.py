@@ -1,4 +1,4 @@
-"""`cwic decode`: .cwic files to pictures."""
+"""`cwic decode`: decode .cwic files to pictures."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Decoding:
 
 
 def line(record: dict[str, Any]) -> str:
-    """What is reported of a picture, in words."""
+    """Return the line that reports a picture."""
     job = Job(record["input"], record["output"])
     return f"{job}  {record['width']}x{record['height']}  {record['mode']}  {Seconds.of(record)}"
 

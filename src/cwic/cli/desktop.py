@@ -1,4 +1,4 @@
-"""`cwic desktop`: tells a Linux desktop what .cwic files are, and how to show small ones of them."""
+"""`cwic desktop`: register the type of .cwic files and their thumbnails with a Linux desktop."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def uninstall(user: User = True) -> None:
 
 
 def _folder(user: bool) -> Path:
-    """Where desktops look for such files."""
+    """Return the folder where desktops look for such files."""
     if not user:
         return SYSTEM
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")

@@ -116,7 +116,7 @@ class Encoding:
 
 
 def line(record: dict[str, Any]) -> str:
-    """What is reported of a picture, in words."""
+    """Return the line that reports a picture."""
     text = (
         f"{Job(record['input'], record['output'])}  {record['width']}x{record['height']}  {record['bytes']} bytes"
         f"  {record['bpp']:.3f} bpp  quality {record['quality']:g}  {Seconds.of(record)}"

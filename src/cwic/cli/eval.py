@@ -1,4 +1,4 @@
-"""`cwic eval`: the bench. Measuring is what it does where no other command of it is named."""
+"""`cwic eval`: the bench. Without the name of another of its commands it measures."""
 
 from __future__ import annotations
 

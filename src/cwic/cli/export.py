@@ -1,4 +1,4 @@
-"""`cwic export`: a weight file from a checkpoint of training."""
+"""`cwic export`: make a weight file from a checkpoint of training."""
 
 from __future__ import annotations
 

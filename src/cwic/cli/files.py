@@ -1,4 +1,4 @@
-"""All files of a run: coded here or in processes, written here, reported, counted."""
+"""Work through all files of a run: code them here or in processes, write, report and count them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_TILES = 4
 
 
 class Share(NamedTuple):
-    """How a run is shared out: processes for files, threads of each, and tiles that each works on at a time."""
+    """The division of a run: processes for files, threads of each process, and tiles at a time in each."""
 
     processes: int
     threads: int
@@ -35,7 +35,7 @@ class Share(NamedTuple):
 
 
 def share(jobs: int | None, files: Sequence[Job], device: batch.Device) -> Share:
-    """What `--jobs` comes to: files at a time where there are several, else tiles at a time.
+    """Divide a run by `--jobs`: files at a time if there are several, otherwise tiles at a time.
 
     By default as many as fill the processors; on a GPU, one file.
     """

@@ -1,4 +1,4 @@
-"""`cwic info`: what files say of themselves."""
+"""`cwic info`: summarise and check .cwic files without decoding them."""
 
 from __future__ import annotations
 

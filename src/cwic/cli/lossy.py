@@ -1,4 +1,4 @@
-"""Formats that do not keep every pixel: how well `cwic decode` saves in them, and what it says of that."""
+"""Lossy output formats of `cwic decode`: their quality, and the message about their loss."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _EXACT = frozenset(
 
 
 def has_quality(format: str) -> bool:
-    """Whether pictures are saved in a format, by Pillow's name, with more or less loss."""
+    """Return whether a format, by Pillow's name, has a quality setting."""
     return format in _WITH_QUALITY
 
 
 def quality_options(format: str, quality: int | None) -> dict[str, Any]:
-    """What Pillow is told for a good picture in a format; nothing for one that has no quality."""
+    """Return Pillow's options for a good picture in a format; empty for a format without a quality."""
     if not has_quality(format):
         return {}
     return {**_WITH_QUALITY[format], "quality": GOOD if quality is None else quality}
 
 
 def loss_of(format: str, quality: int | None) -> str | None:
-    """What a format does to pixels, in words; None if it keeps them."""
+    """Describe what a format does to pixels; None if it keeps them."""
     if has_quality(format):
         value = GOOD if quality is None else quality
         return f"{format} loses some of the picture: quality {value}, or as --output-quality says; PNG loses nothing"

@@ -107,7 +107,7 @@ def measure(
 
 
 class _Tally:
-    """What failed so far: said when it happens, and counted for the exit code."""
+    """Failures so far: printed when they happen, and counted for the exit code."""
 
     def __init__(self) -> None:
         self.worst = 0
@@ -117,7 +117,7 @@ class _Tally:
         self.worst = max(self.worst, batch.complain(name, error))
 
     def attempt(self, name: str, work: Callable[[], T]) -> T | None:
-        """What the work comes to; None where it fails, which is a failure of `name` and does not stop the rest."""
+        """Return the result of the work; None if it fails: a failure of `name`, which stops nothing else."""
         try:
             return work()
         except (CwicError, OSError) as error:

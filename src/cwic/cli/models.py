@@ -1,4 +1,4 @@
-"""`cwic models`: the models there are, what they cost, and checkpoints and earlier weights turned into models."""
+"""`cwic models`: list models, show their cost, and import checkpoints and earlier weights."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def import_checkpoint(
 
 
 def _parts(name: str) -> Sequence[PartSummary]:
-    """What each part of a model costs: as its weight file says, or counted where there is none."""
+    """Return what each part of a model costs, from its weight file or, without one, by counting."""
     from cwic.models.catalog import CATALOG, describe, names
 
     if name in CATALOG and name not in names():

@@ -1,4 +1,4 @@
-"""Pictures are never replaced by coded bytes: a slip of `-o` would cost the only copy of a photograph."""
+"""Refuse to replace a picture by coded bytes: a slip of `-o` could destroy the only copy of a photograph."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def check_no_picture(target: Path, *, force: bool) -> None:
 
 
 def has_name_of_picture(path: Path) -> bool:
-    """Whether a name ends as those of pictures do."""
+    """Return whether a name has the suffix of a picture."""
     return _SUFFIX.fullmatch(path.suffix) is not None
 
 
 def begins_as_picture(path: Path) -> bool:
-    """Whether a file is there that begins as pictures do, and not as coded bytes."""
+    """Return whether the file exists and begins as a picture, not as coded bytes."""
     return path.is_file() and _START.match(_start(path)) is not None
 
 
 def begins_as_coded(path: Path) -> bool:
-    """Whether a file is there that begins as coded bytes do."""
+    """Return whether the file exists and begins as coded bytes."""
     return path.is_file() and _start(path).startswith(MAGIC)
 
 

@@ -1,4 +1,4 @@
-"""What a run over a folder came to, in one line."""
+"""The line that sums up a run over a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cwic thumbnail`: a small PNG of a .cwic file, as file managers ask for one."""
+"""`cwic thumbnail`: write a small PNG of a .cwic file, for file managers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seconds that are honest about what is in them: the first file of a model waits for the model."""
+"""Time of coding a file, with a note where it includes loading the model: the first file of a model waits for that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cwic.errors import FormatError
 
 
 class Seconds(NamedTuple):
-    """What coding one picture took, without reading and writing files, and whether loading its model is in that."""
+    """The time of coding one picture, without reading and writing files, and whether it includes loading the model."""
 
     value: float
     with_loading: bool
@@ -21,7 +21,7 @@ class Seconds(NamedTuple):
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> Seconds:
-        """What `record` gives, read back from it."""
+        """Read back what `record` gives."""
         return cls(record["seconds"], record["seconds_include_loading"])
 
     @property

@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 
 class Device(str, Enum):
-    """What a run can be trained on."""
+    """The devices to train on."""
 
     auto = "auto"
     cpu = "cpu"
@@ -28,7 +28,7 @@ class Device(str, Enum):
 
 
 class Tune(str, Enum):
-    """What pictures are compared by."""
+    """The distortions to train for."""
 
     psnr = "psnr"
     ms_ssim = "ms-ssim"

@@ -1,4 +1,4 @@
-"""What `cwic encode --verbose` measures of a file: how close it decodes, and where its bits are."""
+"""The measurements of `cwic encode --verbose`: the fidelity of a file, and its bits by part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an output of an earlier run is whole, so that `--skip-existing` may leave it as it is."""
+"""Check that an output of an earlier run is whole, so that `--skip-existing` may leave it as it is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cwic.image.files import read_bytes
 
 
 def is_whole_file(path: Path, limits: Limits) -> bool:
-    """Whether the bytes are those of a cwic file and all its checksums are right.
+    """Return whether the file is a cwic file and all its checksums are right.
 
     Raises InputError if it cannot be read, LimitError if it is over the limits, and NewerFormatError if a newer cwic
     wrote it.
@@ -27,7 +27,7 @@ def is_whole_file(path: Path, limits: Limits) -> bool:
 
 
 def is_whole_picture(path: Path, size: tuple[int, int]) -> bool:
-    """Whether a picture of that width and height is there, and all of it can be read; upright or turned.
+    """Return whether the file is a picture of that width and height, upright or turned, and can be read completely.
 
     Raises OutputExistsError if it is whole and of another size: then it is another picture. Raises InputError if it
     cannot be read, and LimitError if it has more pixels than Pillow's limit.

@@ -1,4 +1,4 @@
-"""Stage 5: bytes <-> file. Standard library only, so that a file can be inspected without the codec."""
+"""The file format: chunks <-> file. Standard library only, so that a file can be inspected without the codec."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Chunk(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Where a chunk is: its type byte at `offset`, its payload from `start` to `end`, then its checksum."""
+    """The place of a chunk: its type byte at `offset`, its payload from `start` to `end`, then its checksum."""
 
     type: str
     offset: int
@@ -78,7 +78,7 @@ def unpack_tile(payload: bytes) -> tuple[int, bytes]:
 
 
 def newer_than_this(chunks: Sequence[Chunk | Span]) -> str | None:
-    """What only a newer cwic can read, or None. Upper case says that a picture cannot be right without the chunk."""
+    """Name a chunk that only a newer cwic can read, or None. Upper case means that the picture needs the chunk."""
     for chunk in chunks:
         if chunk.type.isupper() and chunk.type not in CHUNK_NAMES:
             return f"the file needs a newer cwic: unknown chunk {chunk.type!r} at byte {chunk.offset}"
@@ -86,7 +86,7 @@ def newer_than_this(chunks: Sequence[Chunk | Span]) -> str | None:
 
 
 def problem_of(header: Header, chunks: Sequence[Chunk | Span]) -> str | None:
-    """What is wrong with this sequence of chunks under this header, or None: for writer and reader alike."""
+    """Describe what is wrong with these chunks under this header, or None. Writer and reader both check it."""
     if problem := newer_than_this(chunks):
         return problem
     types = [chunk.type for chunk in chunks]

@@ -1,4 +1,4 @@
-"""Declared fields: each checks its own range, packs, unpacks and prints itself (docs/format.md, section 1).
+"""Declared header fields: each checks its range, packs, unpacks and prints itself (docs/format.md, section 1).
 
 `check` raises ValueError for a value out of range; packing and unpacking both run it, so a writer and a
 reader cannot disagree on what is valid. Running out of data is a FormatError.

@@ -1,4 +1,4 @@
-"""The header: what a reader must know first, in 14 bytes for most pictures (docs/format.md, section 2)."""
+"""The header of a file, 14 bytes for most pictures (docs/format.md, section 2)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Header:
 
     @property
     def quality(self) -> float:
-        """The user's knob, 0 to 100 in steps of 0.1."""
+        """The quality as users see it, 0 to 100 in steps of 0.1."""
         return self.level / 10
 
     @property

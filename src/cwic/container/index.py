@@ -1,4 +1,4 @@
-"""Reading: where the chunks of a file are, and their payloads, checked when they are wanted.
+"""Find the chunks of a file; read and check a payload when it is wanted.
 
 The bytes may be a memory map: finding the chunks touches their first bytes only.
 """
@@ -158,7 +158,7 @@ def claimed_span(data: Data, offset: int) -> Span:
 
 
 def is_intact(data: Data, span: Span, header_crc: int) -> bool:
-    """Whether a chunk's checksum is right under a header's."""
+    """Return whether a chunk's checksum is right, given its header."""
     with memoryview(data) as view, view[span.offset : span.end] as body:
         crc = crc32(body, header_crc)
     return crc == int.from_bytes(data[span.end : span.end + CRC_BYTES], "little")

@@ -1,4 +1,4 @@
-"""How much a file may ask for before it is believed (docs/format.md, section 3.4)."""
+"""Limits on what a file may ask for, checked before memory is taken (docs/format.md, section 3.4)."""
 
 from __future__ import annotations
 

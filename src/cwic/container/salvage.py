@@ -1,6 +1,6 @@
-"""What is left of a damaged file: every chunk whose checksum is right, wherever it is found.
+"""Find the intact parts of a damaged file: every chunk whose checksum is right, wherever it is.
 
-A file that was cut short ends within a chunk. If that is a tile, what is there of it is kept too.
+A file that was cut short ends within a chunk. If that chunk is a tile, its available part is kept too.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def salvage(data: Data, limits: Limits = DEFAULT_LIMITS) -> Salvage:
 
 
 def _cut_tile(data: Data, position: int) -> Chunk | None:
-    """What is there of a tile that begins at `position` and would end behind the file."""
+    """Return the available part of a tile that begins at `position` and would end beyond the file."""
     try:
         span = claimed_span(data, position)
     except FormatError:
@@ -138,7 +138,7 @@ class _Search:
         return found[:sure]
 
     def _next(self, position: int) -> int | None:
-        """Where the next intact tile begins."""
+        """Return where the next intact tile begins."""
         while self._effort > 0 and position < len(self._data):
             found = (self._data.find(letter.encode(), position) for letter in TILES)
             position = min((place for place in found if place >= 0), default=len(self._data))

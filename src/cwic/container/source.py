@@ -1,4 +1,4 @@
-"""The bytes of a file, in whatever form a program holds them: in memory, on disk, or behind an open file."""
+"""Read the bytes of a file from memory, from disk or from an open file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cwic.container.index import Data
 from cwic.errors import InputError
 
 Source: TypeAlias = "bytes | bytearray | memoryview | mmap | str | os.PathLike[str] | IO[bytes]"
-"""What `data_of` takes; beside these, any other object with a buffer."""
+"""The types that `data_of` takes; any other object with a buffer works too."""
 
 
 WANTED = "the bytes of a .cwic file, its path, or the file opened in binary mode"
@@ -97,7 +97,7 @@ _TEXT_MODE = "the file is open in text mode: open it in binary mode, as open(pat
 
 
 def _position(file: Any) -> int:
-    """Where a file stands; 0 of a stream that does not know."""
+    """Return the position in a file; 0 for a stream without positions."""
     try:
         return int(file.tell())
     except (AttributeError, OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The start of a file: its header and metadata, read without the rest of it."""
+"""Read the header and the metadata of a file without the rest of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage 4: integers <-> bytes. numpy and constriction."""
+"""Entropy coding: integers <-> bytes, with numpy and constriction."""
 
 from __future__ import annotations
 

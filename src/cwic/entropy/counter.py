@@ -1,6 +1,6 @@
-"""Tables fitted to the symbols that a model really writes, made when it is exported.
+"""Fit probability tables to the symbols that a model really writes; run at export.
 
-A Gaussian of the right scale is what training assumes; what quantisation leaves has more zeros and longer tails.
+Training assumes Gaussians; the symbols that quantisation leaves have more zeros and longer tails.
 """
 
 from __future__ import annotations

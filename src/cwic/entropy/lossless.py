@@ -1,4 +1,4 @@
-"""Planes of samples without loss: alpha, and the pixels of plain tiles (docs/format.md, section 7)."""
+"""Code planes of samples without loss: alpha, and the pixels of plain tiles (docs/format.md, section 7)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cwic.errors import FormatError
 OPAQUE = 255
 
 NONE, LEFT, UP, GRADIENT, CONSTANT = range(5)
-"""What a sample is predicted from; CONSTANT is a plane of one value."""
+"""The predictions of a sample; CONSTANT is a plane of one value."""
 _FILTERS: list[dict[str, Any]] = [
     {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 1 << 20, "lc": 0, "lp": 0, "pb": 0}
 ]

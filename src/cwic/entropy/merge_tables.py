@@ -1,4 +1,4 @@
-"""Fewer tables than distributions: those that are most alike share one (docs/format.md, section 5.1)."""
+"""Merge similar distributions, so that they share a probability table (docs/format.md, section 5.1)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from numpy.typing import NDArray
 
 
 def merge_tables(rows: NDArray[np.float64], most: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """At most `most` rows that stand for all, and for each of `rows` `[n, k]` (positive) the one that stands for it.
+    """Merge distributions greedily until at most `most` remain.
 
-    The pair whose union costs the fewest additional bits is merged until few enough are left; what stands for several
-    is their mean, which codes them shortest.
+    Each step merges the pair whose union costs the fewest additional bits. Several distributions are replaced by their
+    mean, which codes them shortest.
+
+    Args:
+        rows: distributions `[n, k]`, positive.
+        most: how many may remain.
+
+    Returns:
+        The distributions that remain, and for each of `rows` the index of its own.
     """
     means, sizes = rows / rows.sum(axis=1, keepdims=True), np.ones(len(rows))
     members = [[i] for i in range(len(rows))]

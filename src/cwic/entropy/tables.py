@@ -75,7 +75,7 @@ class Tables:
             raise ModelError(f"damaged tables: no array called {error}") from error
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """What is kept with the weights."""
+        """Return the arrays that are kept with the weights."""
         return {"frequencies": self.frequencies, "offsets": self.offsets}
 
     def bits(self, symbols: np.ndarray, indexes: np.ndarray) -> float:

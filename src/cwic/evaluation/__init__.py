@@ -1,1 +1,1 @@
-"""Wing B: rate and distortion of cwic and its peers, measured in real file bytes."""
+"""The bench: rate and distortion of cwic and other codecs, measured in real file bytes."""

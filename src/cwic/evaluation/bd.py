@@ -1,4 +1,4 @@
-"""Bjøntegaard's deltas: how many more bits a codec needs at equal quality, and how much better it is at equal bits.
+"""Bjøntegaard's deltas: the difference of rate at equal quality, and the difference of quality at equal rate.
 
 After G. Bjøntegaard, "Calculation of average PSNR differences between RD-curves" (ITU-T VCEG-M33, 2001), with Akima
 interpolation of the curves in place of his polynomial.
@@ -18,10 +18,10 @@ from cwic.extras import require
 
 MIN_POINTS = 4
 PCHIP_AGREES, LINES_AGREE = 0.01, 0.03
-"""How far the rates may lie from Akima's when PCHIP or straight lines join the points, as shares of the rate. Of all
+"""The largest relative differences of rate from Akima's that PCHIP and straight lines may have. Of all
 pairs of curves in results/ none is beyond a third of the first or a half of the second."""
 PCHIP_AGREES_DB, LINES_AGREE_DB = 0.05, 0.15
-"""The same of BD-PSNR; other scales have their `Metric.per_db`."""
+"""The same for BD-PSNR in dB; other scales are converted by their `Metric.per_db`."""
 
 
 class Curve(NamedTuple):

@@ -1,4 +1,4 @@
-"""A picture, a crop, and the crop from each codec at equal rate: the kind of figures 1 and 5 of the paper."""
+"""Draw a picture with a crop, and the crop from each codec at equal rate, like figures 1 and 5 of the paper."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Box(NamedTuple):
             raise InputError(f"the crop does not lie within the picture, which is {picture.width}x{picture.height}")
 
     def of(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """That part of the pixels."""
+        """Return the pixels inside the box."""
         return pixels[self.y : self.y + self.height, self.x : self.x + self.width]
 
 

@@ -1,4 +1,4 @@
-"""The quality at which a codec spends as many bits as others: pictures are only compared at equal rates."""
+"""Find the quality at which a codec reaches a given rate, so that pictures are compared at equal rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rate, distortion and time of a codec on a picture. The conditions are those of docs/test-conditions.md."""
+"""Measure rate, distortion and time of a codec on a picture, as docs/test-conditions.md defines them."""
 
 from __future__ import annotations
 

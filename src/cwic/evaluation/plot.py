@@ -1,4 +1,4 @@
-"""Rate-distortion curves as a person would print them: the kind of figure 4 of the paper."""
+"""Draw rate-distortion curves, like figure 4 of the paper."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WIDTH_INCHES, _HEIGHT_INCHES, _DPI = 11.0, 4.8, 160
 
 
 class Line(NamedTuple):
-    """What one summary has to draw: for each metric its bpp and its quality, which may be missing."""
+    """The curves of one summary: for each metric its bpp and its quality, which may be missing."""
 
     name: str
     curves: dict[str, tuple[np.ndarray, np.ndarray]]

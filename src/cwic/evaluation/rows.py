@@ -1,4 +1,4 @@
-"""One picture at one quality, and the table of them that is kept on disk."""
+"""A measurement of one picture at one quality, and the table of measurements on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DECIMALS = 6
 
 
 class Row(NamedTuple):
-    """What was measured. The field names are the columns of the TSV; those of `OPTIONAL` only where a row has a value.
+    """One measurement. The field names are the columns of the TSV; those of `OPTIONAL` only where a row has a value.
 
     Attributes:
         settings: hex digits that stand for the description of the codec: its settings, versions and model.

@@ -1,4 +1,4 @@
-"""A run over a folder of pictures: what is still to be measured, who measures it, and what is kept on disk.
+"""Measure a codec over a folder of pictures: choose what is still to be measured, share the work, keep the results.
 
 After each picture the table of its codec is written anew, so that a run can be stopped at any time and goes on from
 there. A row counts as measured where codec, settings, quality and the samples of the picture are still the same.
@@ -105,7 +105,7 @@ class Table:
         self.grown = bool(reason)
 
     def tasks(self, files: dict[str, Path]) -> Iterator[Task]:
-        """What is still to be measured, by picture."""
+        """Return the qualities that are still to be measured, by picture."""
         done = {(row.image, row.quality) for row in self.rows}
         for image in self.pictures:
             missing = tuple(quality for quality in self.qualities if (image, quality) not in done)
@@ -154,7 +154,7 @@ class Table:
         )
 
     def _is_described(self) -> bool:
-        """Whether the summary on disk is that of the rows: a run may have been stopped between the two files."""
+        """Return whether the summary on disk fits the rows: a run may have stopped between the two files."""
         try:
             summary = json.loads(read_bytes(self.json))
             return bool(
@@ -181,7 +181,7 @@ def fingerprints(files: dict[str, Path]) -> tuple[dict[str, str], dict[str, Cwic
 def measure(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
     """Do the tasks, in this process or in that many others, and yield each as it ends.
 
-    Each of the processes takes its share of the cores. Of a worker that dies, its tasks and those not begun fail.
+    Each of the processes takes its share of the cores. If a worker dies, its tasks and all pending tasks fail.
     """
     if jobs == 1:
         yield from map(_outcome, tasks)

@@ -1,4 +1,4 @@
-"""Means over the pictures of a set, in files of the shape that CompressAI gave them: written and read.
+"""Write and read means over the pictures of a set, in JSON files of CompressAI's shape.
 
 Published curves come in such files too.
 """
@@ -137,7 +137,7 @@ def pictures_id(rows: Iterable[Row]) -> str:
 
 
 def environment(jobs: int) -> dict[str, Any]:
-    """What times, and the last digits of the rest, depend on. Raises InputError: there is no such engine as was asked.
+    """Return what times and last digits depend on: versions, engine, machine. Raises InputError: the engine is unknown.
 
     `threads` are those of each of the `jobs` processes.
     """
@@ -163,7 +163,7 @@ def read_summary(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def has_metric(summary: dict[str, Any], metric: str) -> bool:
-    """Whether a summary has values under either name of the metric."""
+    """Return whether a summary has values under either name of the metric."""
     return any(summary["results"].get(key) for key in METRICS[metric].keys)
 
 

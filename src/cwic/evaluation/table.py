@@ -1,4 +1,4 @@
-"""Tables as text: columns for a terminal, or Markdown."""
+"""Format tables as text: columns for a terminal, or Markdown."""
 
 from __future__ import annotations
 

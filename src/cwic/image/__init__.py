@@ -1,3 +1,3 @@
-"""Files and pixels, and the way from pixels to tensors and back."""
+"""Picture files, pixels and metadata; pixels to arrays for the networks and back."""
 
 from __future__ import annotations

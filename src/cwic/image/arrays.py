@@ -1,4 +1,4 @@
-"""Pixels to what networks take and back: uint8 outside, float32 in [0, 1] inside."""
+"""Convert pixels for the networks and back: uint8 outside, float32 in [0, 1] inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours that the header of a BMP file tells, which Pillow passes over: a profile, or primaries and gammas."""
+"""Read the colours in the header of a BMP file, which Pillow ignores: a profile, or primaries and gammas."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LARGEST = 64 << 20
 
 
 class BitmapColours(NamedTuple):
-    """What a header says; empty where that is nothing.
+    """Colour information in a header; fields are empty where the header says nothing.
 
     icc         the ICC profile in the file
     gamma       as gAMA of a PNG has it, 1 / 2.2 for a usual screen

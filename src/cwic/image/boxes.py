@@ -1,4 +1,4 @@
-"""What the boxes of a JPEG 2000 file hold, which Pillow passes over: metadata, and more by name."""
+"""Read the boxes of a JPEG 2000 file that Pillow passes over: metadata, and the names of the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST = 1000
 
 
 def read_boxes(image: Any) -> tuple[dict[str, bytes], list[str]]:
-    """What of icc, exif and xmp a JPEG 2000 file has, and the names of what else there is.
+    """Return icc, exif and xmp of a JPEG 2000 file, and the names of its other contents.
 
     Nothing for others, and for those that can be reached no more.
     """

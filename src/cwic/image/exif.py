@@ -1,4 +1,4 @@
-"""EXIF: a small TIFF file, as pictures carry it; or what was meant to be one."""
+"""Read, check and make EXIF, which is a small TIFF file and often a damaged one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Resolution(NamedTuple):
 
 
 def is_exif(data: bytes) -> bool:
-    """Whether it begins as EXIF, without its prefix."""
+    """Return whether the bytes begin as EXIF, without its prefix."""
     return data.startswith(_CLASSIC)
 
 
@@ -77,7 +77,7 @@ def of_tiff(image: Image.Image) -> bytes | None:
 
 
 def orientation_of(image: Any) -> int:
-    """How EXIF, or else XMP, says that an image is to be turned, 1 to 8; 1 where they say nothing that can be read."""
+    """Return the orientation that EXIF, or else XMP, gives an image, 1 to 8; 1 if neither can be read."""
     try:
         with quiet_pillow():
             orientation = image.getexif().get(_ORIENTATION)
@@ -87,7 +87,7 @@ def orientation_of(image: Any) -> int:
 
 
 def resolution_in(data: bytes) -> Resolution | None:
-    """What EXIF says of the resolution; None for nothing."""
+    """Return the resolution in EXIF, or None."""
     from PIL import Image
 
     tags = Image.Exif()
@@ -110,7 +110,7 @@ def dots_per_inch(resolution: Resolution | None) -> tuple[float, float] | None:
 
 
 def resolution_of(image: Any) -> Resolution | None:
-    """What a file says of its resolution outside of EXIF; None for nothing, and for square pixels without a unit.
+    """Return the resolution that a file gives outside of EXIF; None if it gives none, or square pixels without a unit.
 
     72 and 96 pixels an inch, of screens, stand for nothing: programs write them where nobody said any.
     """

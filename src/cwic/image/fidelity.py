@@ -1,4 +1,4 @@
-"""How far a picture is from another."""
+"""Measures of the difference between two pictures."""
 
 from __future__ import annotations
 

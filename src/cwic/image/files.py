@@ -150,7 +150,7 @@ def check_output(path: str | os.PathLike[str], *, force: bool, source: str | os.
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of that name is one that `write_atomically` was writing when it was killed, or still is."""
+    """Return whether a name is that of an unfinished file of `write_atomically`, abandoned or still being written."""
     return _TEMPORARY.fullmatch(name) is not None
 
 

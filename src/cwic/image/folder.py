@@ -1,4 +1,4 @@
-"""The pictures of a folder: which files they are, and one of them read as it would be coded."""
+"""List the pictures of a folder, and read one of them as it would be coded."""
 
 from __future__ import annotations
 

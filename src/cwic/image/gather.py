@@ -1,4 +1,4 @@
-"""All that Pillow read with a picture, sorted: what a file of cwic keeps, and what it cannot."""
+"""Sort the metadata that Pillow read with a picture: kept by a cwic file, or named as lost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WHITE, _PRIMARIES = 318, 319
 
 
 class Found(NamedTuple):
-    """What is kept, by the names icc, exif and xmp, and the names of what is not."""
+    """Return the metadata to keep, by the names icc, exif and xmp, and the names of what is not kept."""
 
     kept: dict[str, bytes]
     lost: list[str]
@@ -173,7 +173,7 @@ def _elsewhere(image: Any) -> tuple[dict[str, bytes], list[str]]:
 
 
 def _others(image: Any) -> list[str]:
-    """What Pillow read and no file of cwic has a place for."""
+    """Name the things that Pillow read and that a cwic file has no place for."""
     lost = []
     chunks = [chunk[0] for chunk in getattr(image, "private_chunks", []) if chunk[0][:2] != b"fd"]
     if chunks:

@@ -1,4 +1,4 @@
-"""Padding to whole latents."""
+"""Pad pictures to whole latents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the extensions of a GIF file hold that Pillow passes over: XMP, and text to be drawn on the picture."""
+"""Read the extensions of a GIF file that Pillow passes over: XMP, and text to be drawn on the picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Extensions(NamedTuple):
 
 
 def extensions_of(image: Any) -> Extensions:
-    """Those of a GIF file; nothing for others, and for those that can be reached no more."""
+    """Return the extensions of a GIF file; nothing for other formats, and for files that are closed."""
     if image.format != "GIF":
         return Extensions()
     with file_of(image) as file:

@@ -1,4 +1,4 @@
-"""What a library raises for one bad file, as an error of cwic's own with one line."""
+"""Turn what a library raises for a bad file into an error of cwic with one line of text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def errors_as_ours(what: str, image: Any = None) -> Iterator[None]:
 
 
 def _is_closed(image: Any) -> bool:
-    """Whether a Pillow image has neither pixels nor an open file. Some formats hold the file in another place."""
+    """Return whether a Pillow image has neither pixels nor an open file. Some formats keep the file elsewhere."""
     try:
         unread = image.im is None
     except AssertionError:
@@ -74,6 +74,6 @@ def quiet_pillow() -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, in one line that can be printed, be it bytes of a file; its name where it says nothing."""
+    """Return an error's text as one printable line, even if it holds bytes of a file; its name if it has none."""
     text = " ".join(str(error).split()) or type(error).__name__
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,4 +1,4 @@
-"""What does not get from a picture into a file is said: as warnings, which the command line turns into lines."""
+"""Warnings that name what a file does not keep of a picture. The command line prints them as lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures that need not be read: raw files whose pixels are mapped into memory, so that tiles fetch what they need."""
+"""Map raw picture files into memory, so that tiles fetch only the pixels they need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture file says besides its pixels: colour profile, EXIF and XMP, kept byte for byte."""
+"""Metadata of a picture: colour profile, EXIF and XMP, kept byte for byte."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ class Metadata(NamedTuple):
     xmp: bytes = b""
 
     def to_chunks(self) -> list[Chunk]:
-        """The chunks of a file."""
+        """Return the metadata as the chunks of a file."""
         pairs = zip((ICC, EXIF, XMP), self, strict=True)
         return [Chunk(type, payload) for type, payload in pairs if payload]
 
     @classmethod
     def from_payloads(cls, payloads: Mapping[str, bytes]) -> Metadata:
-        """What the chunks of a file hold, by their types."""
+        """Make metadata of the payloads of a file's chunks, by their types."""
         return cls(*(payloads.get(type, b"") for type in (ICC, EXIF, XMP)))
 
     @classmethod
     def from_info(cls, info: Mapping[Any, Any]) -> Metadata:
-        """The inverse of `info`: what a decoded image carries, as it was in its file, be it valid or not."""
+        """Make metadata of a decoded image's `info`, valid or not: the inverse of `info`."""
         return cls(info.get("icc_profile", b""), info.get("exif", b"").removeprefix(EXIF_PREFIX), info.get("xmp", b""))
 
     @property
     def info(self) -> dict[str | tuple[int, int], bytes]:
-        """As Pillow keeps it in `image.info`."""
+        """The metadata as Pillow keeps it in `image.info`."""
         pairs: dict[str | tuple[int, int], bytes] = {
             "icc_profile": self.icc,
             "exif": self.exif and EXIF_PREFIX + self.exif,
@@ -53,7 +53,7 @@ class Metadata(NamedTuple):
 
     @property
     def orientation(self) -> int:
-        """How EXIF, or else XMP, says that the picture is to be turned, 1 to 8; 1 if they say nothing readable."""
+        """The orientation that EXIF, or else XMP, gives the picture, 1 to 8; 1 if neither can be read."""
         from PIL import Image
 
         carrier = Image.new("L", (1, 1))
@@ -62,7 +62,7 @@ class Metadata(NamedTuple):
 
 
 def metadata_of(image: Any, without: Collection[str] = ()) -> Metadata:
-    """What a Pillow image says besides its pixels; nothing for an array.
+    """Return the metadata of a Pillow image; empty for an array.
 
     Resolution becomes EXIF where there is no other, and colours that a PNG, AVIF, BMP or TIFF file tells without an ICC
     profile become one. All that is left out, be it damaged or without a place in cwic's files, is named in a
@@ -85,7 +85,7 @@ def metadata_of(image: Any, without: Collection[str] = ()) -> Metadata:
 
 
 def upright(image: Any) -> Any:
-    """A Pillow image turned as its EXIF says; anything else as it is.
+    """Turn a Pillow image upright as its EXIF says; return anything else as it is.
 
     Raises `InputError` for a damaged file, and for a picture that cwic does not code, which the turned one would hide.
     """
@@ -102,7 +102,7 @@ def upright(image: Any) -> Any:
 
 
 def turned(image: Any, orientation: int) -> Any:
-    """A Pillow image turned as an orientation says, 1 to 8, and as it is for 1. Its metadata are left as they were."""
+    """Turn a Pillow image by an orientation, 1 to 8; 1 leaves it as it is. Its metadata do not change."""
     from PIL import Image
 
     how = Image.Transpose
@@ -112,7 +112,7 @@ def turned(image: Any, orientation: int) -> Any:
 
 
 def make_metadata(icc: Any = None, exif: Any = None, xmp: Any = None) -> Metadata:
-    """Metadata from what Pillow's users give: bytes, a text as XMP, an `Image.Exif`; None for nothing.
+    """Make metadata of the values that Pillow takes: bytes, a text as XMP, an `Image.Exif`; None for none.
 
     EXIF may have its prefix. Raises `InputError` for anything else, and for EXIF without a TIFF header.
     """

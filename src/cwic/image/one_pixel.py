@@ -1,4 +1,4 @@
-"""What a PNG file holds besides its pixels, without decoding them: the same file with a picture of one pixel."""
+"""Read the metadata of a PNG file without decoding its pixels: copy the file with a picture of one pixel."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a picture file holds that neither Pillow nor cwic reads, by name: what would be missed must not go unsaid.
+"""Name the parts of a picture file that neither Pillow nor cwic reads, so that no loss goes unmentioned.
 
-Nothing is said of what has no meaning for another file: in PNG, tIME (when that file was written), sPLT and hIST (for
+Parts that have no meaning in another file are not named: in PNG, tIME (when that file was written), sPLT and hIST (for
 screens of few colours), iDOT (where to decode in parallel), sBIT of full depth, and bKGD of an opaque picture.
 """
 
@@ -78,7 +78,7 @@ def _of_jpeg(image: Any, file: IO[bytes]) -> Iterator[str]:
 
 
 def _behind(rest: bytes) -> Iterator[str]:
-    """What stands behind the end of a picture, if it is more than padding."""
+    """Name the data after the end of a picture, if they are more than padding."""
     if rest.strip(b"\0\xff\r\n\t "):
         yield f"{len(rest)} bytes behind the picture" + (", a video among them" if b"ftyp" in rest else "")
 

@@ -1,6 +1,6 @@
 """The pictures that cwic codes: 8-bit RGB or greyscale, with or without alpha.
 
-Others are converted without loss, or refused.
+Other pictures are converted without loss, or refused.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def as_picture(image: Any) -> Picture:
 
 
 def is_array(image: Any) -> bool:
-    """Whether numpy takes it for an array, as it does those of other packages, tensors among them."""
+    """Return whether numpy takes the object for an array, as it takes those of other packages, tensors among them."""
     return _is_tensor(image) or any(hasattr(image, name) for name in ("__array__", "__array_interface__"))
 
 
@@ -130,7 +130,7 @@ def _from_array(pixels: NDArray[Any]) -> Picture:
 
 
 def _is_tensor(image: Any) -> bool:
-    """Whether it is a tensor of torch, or of a class made from that: told by name, since cwic knows no torch."""
+    """Return whether the object is a torch tensor or of a subclass, by name, since cwic does not import torch."""
     return any(kind.__name__ == "Tensor" and kind.__module__.split(".")[0] == "torch" for kind in type(image).__mro__)
 
 

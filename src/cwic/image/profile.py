@@ -1,4 +1,4 @@
-"""ICC profiles: which colours they are of, and new ones for colours that a file tells in another way."""
+"""Check ICC profiles, and make new ones for colours that a file describes in another way."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _CURVES: dict[int, tuple[float, ...]] = {
     15: _BT709_CURVE,
 }
 _USUAL_CURVES = {1, 2, 6, 13, 14, 15}
-"""Those that a picture without a profile is shown with, or as good as."""
+"""The transfer curves that pictures without a profile are shown with, and their close relatives."""
 
 
 class Colour(NamedTuple):
-    """How samples become light.
+    """A colour space: how samples become light.
 
     primaries   x and y of white, red, green and blue
     curve       the parameters of an ICC parametric curve: an exponent alone, or g, a, b, c, d of
@@ -60,7 +60,7 @@ class Colour(NamedTuple):
 
 
 def mismatch(profile: bytes, mode: str) -> str | None:
-    """What is wrong with a profile for a picture of mode RGB or L, in words; None where nothing is."""
+    """Describe what is wrong with a profile for a picture of mode RGB or L; None if it fits."""
     if len(profile) < _HEADER or profile[36:40] != b"acsp":
         return "no ICC profile"
     if profile[16:20] == _SPACES[mode]:
@@ -69,12 +69,12 @@ def mismatch(profile: bytes, mode: str) -> str | None:
 
 
 def is_profile(profile: bytes) -> bool:
-    """Whether it begins as a profile does."""
+    """Return whether the bytes begin as an ICC profile."""
     return len(profile) >= _HEADER and profile[36:40] == b"acsp"
 
 
 def of_gamma(gamma: float | None, primaries: Sequence[float] | None) -> Colour | None:
-    """What gAMA and cHRM of a PNG say; None for what is as good as sRGB. Raises `ValueError` for nonsense."""
+    """Return the colours in gAMA and cHRM of a PNG; None if close to sRGB. Raises `ValueError` for nonsense."""
     usual = gamma is None or abs(gamma - 1 / 2.2) < 0.005
     if usual and (primaries is None or np.allclose(primaries, SRGB_PRIMARIES, atol=0.002)):
         return None
@@ -84,7 +84,7 @@ def of_gamma(gamma: float | None, primaries: Sequence[float] | None) -> Colour |
 
 
 def of_code_points(primaries: int, transfer: int) -> Colour | None:
-    """What code points of ITU-T H.273 say; None for what is as good as sRGB. Raises `ValueError` for others."""
+    """Return the colours of code points of ITU-T H.273; None if close to sRGB. Raises `ValueError` for unknown ones."""
     if primaries in (1, 2) and transfer in _USUAL_CURVES:
         return None
     if primaries not in _PRIMARIES or transfer not in _CURVES:

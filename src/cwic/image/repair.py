@@ -1,4 +1,4 @@
-"""Picture files without metadata that Pillow stumbles over: for its pixels, no file needs them."""
+"""Take metadata that Pillow cannot read out of a picture file: its pixels do not need them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _JPEG_REMOVED = {0xFE, *range(0xE0, 0xEE), 0xEF}
 """Comments and applications' segments, but for Adobe's, which tells the colour space."""
 _START_OF_SCAN = 0xDA
 _ITEM = re.compile(rb"(infe[\2\3]\0\0[\0\1].{4,6}?)(Exif|mime)", re.DOTALL)
-"""How AVIF announces EXIF and XMP."""
+"""The item types by which AVIF announces EXIF and XMP."""
 _TIFF = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
 """Beginnings of TIFF files, classic and big, and the order of bytes in them."""
 _DESCRIPTIVE = {*range(269, 273), 274, 282, 283, *range(285, 288), 296, 297, 301, 305, 306, 315, 316, 318, 319}
@@ -29,7 +29,7 @@ HEAD_BYTES = 12
 
 
 def is_known(head: bytes) -> bool:
-    """Whether a file that begins so is of a format that can be repaired."""
+    """Return whether a file with these first bytes is of a format that can be repaired."""
     return head.startswith((_PNG, _JPEG, *_TIFF)) or head[4:8] == b"ftyp"
 
 

@@ -1,4 +1,4 @@
-"""Pictures to files of the formats that Pillow writes. What a format cannot hold is left out, and named."""
+"""Save pictures in the formats that Pillow writes. Whatever a format cannot hold is left out, and named."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _code_as(image: Image.Image, format: str, more: dict[str, Any]) -> Coded:
 
 
 def save_options(metadata: Metadata, format: str) -> tuple[dict[str, Any], list[str]]:
-    """How Pillow is told to keep metadata in a file of `format`, and the names of what that format cannot hold."""
+    """Return Pillow's options that keep metadata in a `format`, and the names of what the format cannot hold."""
     given = {name: value for name, value in metadata._asdict().items() if value}
     if format not in _HOLDERS:
         return {}, [_NAMES[name] for name in given]
@@ -120,7 +120,7 @@ def _tiff_tags(exif: bytes, xmp: bytes) -> Image.Exif:
 
 
 def _bearable(metadata: Metadata, mode: str, format: str) -> tuple[Metadata, list[str]]:
-    """What of it a small file can be written with and opened again, and the names of the rest."""
+    """Return the metadata that survive writing and reading a small file, and the names of the rest."""
     lost: list[str] = []
     for name, value in metadata._asdict().items():
         alone = Metadata(**{name: value})
@@ -148,7 +148,7 @@ _MOST_ALPHA = "more than one bit of alpha"
 
 
 def _alpha_lost(mode: str, format: str) -> str | None:
-    """What becomes of alpha in a format, tried with many of its levels; None if it is kept, or nothing can be told."""
+    """Describe what a format does to alpha, tried with many levels; None if alpha is kept or the trial fails."""
     from PIL import Image
 
     if not mode.endswith("A"):
@@ -175,7 +175,7 @@ def _alpha_lost(mode: str, format: str) -> str | None:
 
 
 def _pixels_lost(image: Image.Image, data: BytesIO) -> list[str]:
-    """What the head of a file says that became of a picture."""
+    """Describe from the head of a file what the format did to a picture."""
     from PIL import Image
 
     try:

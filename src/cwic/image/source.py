@@ -1,4 +1,4 @@
-"""The file behind a Pillow image: it says what Pillow does not, such as the depth of samples that it reduced."""
+"""Inspect the file behind a Pillow image, for facts that Pillow hides, such as the depth of samples that it reduced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _SPACE = rb"(?:\s|#[^\n\r]*[\n\r])+"
 _NETPBM = re.compile(rb"P([2356])" + _SPACE + rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})" + _SPACE + rb"(\d{1,9})\s")
 _CODESTREAM = b"\xff\x4f\xff\x51"
-"""How a JPEG 2000 codestream begins, be it in a file of its own or in a box."""
+"""The first bytes of a JPEG 2000 codestream, in a file of its own or in a box."""
 _BITS_PER_SAMPLE, _KIND, _SUB_PICTURES = 258, 254, 330
 """Tags of TIFF."""
 _REDUCED = 1
@@ -68,7 +68,7 @@ def head_of(image: Any) -> bytes:
 
 
 def has_deep_samples(image: Any) -> bool:
-    """Whether the file has more than 8 bits a sample, which Pillow may have reduced; False if there is no telling."""
+    """Return whether the file has more than 8 bits a sample, which Pillow may reduce; False if unknown."""
     arguments = [str(tile[3]) for tile in getattr(image, "tile", [])]
     # BGR;16 is 16 bits for all three.
     if any((";16" in text and "BGR;16" not in text) or "BC6" in text for text in arguments):
@@ -80,13 +80,13 @@ def has_deep_samples(image: Any) -> bool:
 
 
 def is_preview(image: Any) -> bool:
-    """Whether it is the small picture that stands for others in a TIFF file, as in raw photographs, DNG among them."""
+    """Return whether the picture is a preview of others in a TIFF file, as in raw photographs, DNG among them."""
     tags = getattr(image, "tag_v2", None)
     return tags is not None and _SUB_PICTURES in tags and bool(int(tags.get(_KIND, 0)) & _REDUCED)
 
 
 def frames_of(image: Any) -> int:
-    """How many pictures its file has, 2 for more where nobody counts. Raises whatever Pillow does."""
+    """Return the number of pictures in the file, 2 for several without a count. Raises what Pillow raises."""
     if image.format in ("MPO", "PSD"):  # one photograph with its previews, as phones write it; or in layers
         return 1
     if image.format == "PPM":
@@ -99,7 +99,7 @@ def frames_of(image: Any) -> int:
 
 
 def is_netpbm(head: bytes) -> bool:
-    """Whether it begins as a picture of that family does: behind the pixels of one, that is another."""
+    """Return whether the bytes begin a picture of that family. After the pixels of one, they are another picture."""
     return re.match(rb"P[1-7]\s", head) is not None
 
 

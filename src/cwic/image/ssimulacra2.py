@@ -1,4 +1,4 @@
-"""SSIMULACRA 2.1 of two 8-bit pictures: how far apart people would say that they are.
+"""SSIMULACRA 2.1 of two 8-bit pictures, a measure of the difference that people see.
 
 Both pictures become linear light and then XYB, at six scales. Each scale has three maps for each plane: SSIM's
 error, edges that are new (artifacts) and edges that are gone (lost detail). Of every map the 1-norm and the 4-norm

@@ -1,6 +1,6 @@
-"""Large PNG and TIFF files without their pixels in memory: decoded by rows into a raw file, which is mapped.
+"""Decode large PNG and TIFF files by rows into a raw file and map it, so that no picture is in memory.
 
-pyvips decodes; it is an extra, and without it, or for anything out of the ordinary, nothing is done here: whoever
+pyvips decodes. It is an extra; without it, or for any unusual file, this module does nothing: the code that
 reads the file whole takes it or says what is wrong with it.
 """
 
@@ -69,7 +69,7 @@ def stream_picture(path: str | os.PathLike[str], *, upright: bool = False) -> St
 
 
 def _is_plain(image: Image.Image) -> bool:
-    """Whether the samples in the file are those of the picture, without conversion or loss."""
+    """Return whether the samples in the file are those of the picture, without conversion or loss."""
     if image.format not in _LOADERS or image.mode not in ("L", "LA", "RGB", "RGBA"):
         return False
     arguments = [tile[3] for tile in getattr(image, "tile", [])]
@@ -106,6 +106,6 @@ def _decode(path: str | os.PathLike[str], image: Image.Image) -> NDArray[np.uint
 
 
 def _temporary_folder() -> Path | None:
-    """Where a large file goes; None for the system's usual place."""
+    """Return the folder for a large temporary file; None for the system's usual place."""
     chosen = any(os.environ.get(name) for name in _TEMPORARY_VARIABLES)
     return None if chosen or not os.access(_DISK, os.W_OK) else _DISK

@@ -1,4 +1,4 @@
-"""Metadata that programs put into texts of PNG files before there was a place for them."""
+"""Read metadata in the text chunks of PNG files, where programs put them before PNG had a place for them."""
 
 from __future__ import annotations
 

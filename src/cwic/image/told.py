@@ -1,4 +1,4 @@
-"""Colours that a file tells by the code points of ITU-T H.273, which Pillow passes over: cICP of PNG, nclx of AVIF."""
+"""Read colours given by code points of ITU-T H.273, which Pillow ignores: cICP of PNG, nclx of AVIF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a file is none that Pillow reads, judged by how it begins, and the way round."""
+"""Explain from its first bytes why Pillow cannot read a file, and name a way round."""
 
 from __future__ import annotations
 

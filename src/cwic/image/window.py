@@ -1,4 +1,4 @@
-"""Sums under a Gaussian window of 11 samples: what the measures of structural similarity compare pictures by."""
+"""Sums under a Gaussian window of 11 samples, for the measures of structural similarity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Extended XMP: what a JPEG file keeps of a packet of more than one segment."""
+"""Join extended XMP: a packet that a JPEG file stores in several segments."""
 
 from __future__ import annotations
 

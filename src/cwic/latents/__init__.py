@@ -1,1 +1,1 @@
-"""Latents to integers and their probabilities: quantisation, visiting order, priors, exact arithmetic."""
+"""The exact path: quantisation of latents, visiting order, priors, and integer arithmetic."""

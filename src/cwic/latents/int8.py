@@ -63,7 +63,7 @@ def activations(x: NDArray[Any]) -> NDArray[np.float32]:
 
 
 class Layer:
-    """What all layers hold: int8 weights `[..., C_out, C_in]`, and per output a multiplier and a bias (int32)."""
+    """Base of all layers: int8 weights `[..., C_out, C_in]`, and per output a multiplier and a bias (int32)."""
 
     def __init__(self, tensors: Tensors, name: str, shape: tuple[int, ...], outputs: tuple[int, ...]) -> None:
         """Takes `name.weight` of `shape`, `name.multiplier` and `name.bias` of `outputs`. Raises `ModelError`."""

@@ -1,4 +1,4 @@
-"""The quality level, 0..1000, and what depends on it alone: integer tables over levels, and the trade-off lambda."""
+"""The quality level, 0..1000, and the values that depend on it alone: integer tables over levels, and lmbda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exact prior of the `cwic` family: from z and the symbols so far to the next distributions, in integers.
+"""The exact prior of the `cwic` family: predicts the next distributions from z and the symbols so far, in integers.
 
 One traversal serves encoder and decoder: the same z and symbols give the same distributions and the same decoded
 values on every machine. `cwic.lab.prior` is the float twin that trains.
@@ -50,7 +50,7 @@ Ints = NDArray[np.int32]
 
 
 class LatentPass(NamedTuple):
-    """What is known of a pass before its symbols: arrays `[h/2, w/2, 4, M/4]`, `gain` `[4, M/4]`.
+    """The predictions for a pass, made before its symbols are known: arrays `[h/2, w/2, 4, M/4]`, `gain` `[4, M/4]`.
 
     `pass_index` 0..3; `indexes` uint8 scale indexes; `means_hat` int64 with `VALUE_BITS` fractional bits, in
     quantisation steps; `gain` int64 with `GAIN_BITS` fractional bits.
@@ -183,7 +183,7 @@ class QuadtreePrior:
         return mean, log2_scale
 
     def _features(self, value: NDArray[np.int64], log2_gain: Ints) -> Ints:
-        """What the networks see of decoded values: a stream of values in units of y, and of log magnitudes."""
+        """Features of decoded values for the networks: a stream of values in units of y, and of log magnitudes."""
         in_y = shift_round(value * self.gain(-log2_gain), VALUE_BITS + GAIN_BITS - STREAM_BITS)
         looked_up = shift_round(np.abs(value), VALUE_BITS - MAGNITUDE_BITS)
         magnitude = self._log2_magnitude[np.minimum(looked_up, len(self._log2_magnitude) - 1)]

@@ -1,6 +1,6 @@
-"""Rounding as the encoder does it: the nearest integer, or the next one towards zero where its bits are worth more.
+"""The encoder's rounding: to the nearest integer, or to the next one towards zero if that saves enough bits.
 
-Any choice decodes exactly, so this is free to change: no decoder runs it, but for plain tiles, whose weight is fixed
+Any choice decodes exactly, so encoders may round otherwise. Decoders round for plain tiles alone, with a fixed weight
 (docs/format.md, section 8).
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cwic.entropy.tables import Tables
 
 ERROR_WEIGHT = 22.0
-"""Bits that a squared error of one quantisation step is worth; by trial (docs/training.md).
+"""Bits that a squared error of one quantisation step is worth; by trial (docs/experiments.md).
 
 Where trained gains are what an ideal coder of high rate would use, it is 6 / ln 2 = 8.7 in the loss; in `cwic-s` it is
 9 to 15. Zeros also impoverish later contexts: so errors weigh more.

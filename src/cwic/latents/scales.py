@@ -1,4 +1,4 @@
-"""The grid of scales that the probability tables stand for, and the index of the nearest one in integers."""
+"""The scales of the probability tables, and the integer index of the scale nearest to a given one."""
 
 from __future__ import annotations
 

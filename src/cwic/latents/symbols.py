@@ -1,4 +1,4 @@
-"""The symbols of a tile on their way to the range coder and back, in coding order, with their checksum."""
+"""Write and read the symbols of a tile, in coding order, with their checksum."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CodedLatents(NamedTuple):
 
 
 class SymbolSink(Protocol):
-    """What takes symbols int32 `[n]` with their scale indexes uint8 `[n]`: a coder, or a counter."""
+    """A coder or a counter: takes symbols int32 `[n]` with their scale indexes uint8 `[n]`."""
 
     def encode(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]) -> None: ...
 
@@ -34,22 +34,22 @@ class SymbolSink(Protocol):
 
 
 Seen = Callable[[NDArray[np.int32], NDArray[np.uint8]], None]
-"""Is shown what is read in each call: symbols `[n]` and their scale indexes `[n]`."""
+"""A callback for each call that is read: takes symbols `[n]` and their scale indexes `[n]`."""
 
 
 class Discard:
-    """A sink for those who want the latents alone."""
+    """A sink that drops the symbols, for callers who want the latents alone."""
 
     def encode(self, symbols: NDArray[np.int32], indexes: NDArray[np.uint8]) -> None:
-        """Does nothing."""
+        """Drop the symbols."""
 
     def finish(self) -> bytes:
-        """Returns no bytes."""
+        """Return no bytes."""
         return b""
 
 
 class SymbolWriter:
-    """Gives the symbols of tile number `tile` to a sink, and keeps their checksum."""
+    """Writer of the symbols of tile number `tile`: passes them to a sink, and keeps their checksum."""
 
     def __init__(self, sink: SymbolSink, tile: int) -> None:
         self._sink, self._tile = sink, tile
@@ -68,7 +68,7 @@ class SymbolWriter:
 
 
 class SymbolReader:
-    """Reads the symbols of tile number `tile`, and checks them. Raises `FormatError` for damaged `data`."""
+    """Reader of the symbols of tile number `tile`, with checks. Raises `FormatError` for damaged `data`."""
 
     def __init__(self, tables: Tables, data: bytes, tile: int, seen: Seen | None = None) -> None:
         self._decoder, self._tile, self._seen = SymbolDecoder(tables, data), tile, seen

@@ -1,4 +1,4 @@
-"""The integer tensors of a weight file, taken one by one with the type and the shape that the model expects."""
+"""Take integer tensors from a weight file, and check the type and the shape of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads for the exact path: bands of rows side by side."""
+"""Threads for the exact path: each works on a band of rows."""
 
 from __future__ import annotations
 

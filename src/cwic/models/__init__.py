@@ -1,1 +1,1 @@
-"""Models: what there is, how it is put together, where its weights are."""
+"""Models: the catalogue, the families as they code, and weight files."""

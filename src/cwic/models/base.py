@@ -1,4 +1,4 @@
-"""What the codec asks of a model, whatever its family: the five steps between pixels and bytes."""
+"""The interface of a model, whatever its family: the five steps between pixels and bytes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Floats = NDArray[np.float32]
 
 
 class Halo(NamedTuple):
-    """What a transform must see around a region to give there what it gives in the whole picture; positions of y."""
+    """Context margin of a transform around a region, in positions of y: with it, tiles leave no seam."""
 
     positions: int
-    """On every side, except where the picture ends."""
+    """The margin on every side, except where the picture ends."""
     grid: int = 1
-    """Where regions begin, at multiples of it: attention then cuts the windows that it cuts in the whole picture."""
+    """Regions begin at multiples of this, so that attention cuts the same windows as in the whole picture."""
 
 
 class Outlook(NamedTuple):
-    """What the decoder makes of latents, and how that would get better.
+    """The decoder's picture of some latents, and the gradient that improves it.
 
     Attributes:
         x_hat: `[1, 3, 16 h, 16 w]`, not clamped.
@@ -57,7 +57,7 @@ class CutLatents(NamedTuple):
 
 
 class ModelData(NamedTuple):
-    """What a weight file holds, as every family takes it.
+    """The contents of a weight file, as every family takes them.
 
     Attributes:
         config: the shape.
@@ -79,32 +79,48 @@ class ModelData(NamedTuple):
 
 
 class CodingModel(Protocol):
-    """A model that codes. Arrays are numpy's; pictures and latents have a first axis of one.
+    """A model that encodes and decodes tiles, whatever its family.
 
-    `level` is 0..1000, and 0 for a model of one rate.
+    Arrays are numpy's. Pictures and latents have a first axis of one. `level` is 0..1000, and 0 for a model of one
+    rate.
     """
 
     @property
     def data(self) -> ModelData:
-        """What the model was made from."""
+        """The contents of the weight file that the model was made from."""
         ...
 
     @property
     def analysis_halo(self) -> Halo:
-        """What g_a must see around a region."""
+        """The context margin of g_a around a region."""
         ...
 
     @property
     def synthesis_halo(self) -> Halo:
-        """What g_s must see around a region."""
+        """The context margin of g_s around a region."""
         ...
 
     def prepare_analysis(self, x: Floats) -> Floats:
-        """The part of g_a that is the same for all levels, of `x` `[1, 3, H, W]` in [0, 1], sides multiples of 16."""
+        """Run the part of g_a that is the same for all levels.
+
+        Args:
+            x: pixels `[1, 3, H, W]` in [0, 1]; H and W are multiples of 16.
+
+        Returns:
+            The features that `finish_analysis` takes.
+        """
         ...
 
     def finish_analysis(self, prepared: Floats, level: int) -> Floats:
-        """y `[1, M, H/16, W/16]`, before rounding, of what `prepare_analysis` gave, which stays as it is."""
+        """Run the rest of g_a at one level.
+
+        Args:
+            prepared: the features of `prepare_analysis`; they are not changed.
+            level: the level, 0..1000.
+
+        Returns:
+            y `[1, M, H/16, W/16]`, before rounding.
+        """
         ...
 
     def compress(
@@ -115,10 +131,17 @@ class CodingModel(Protocol):
         sink: SymbolSink | None = None,
         error_weight: float | None = None,
     ) -> CodedLatents:
-        """Codes the latents `y` `[1, M, h, w]` of tile number `tile`, h and w multiples of 4.
+        """Round and code the latents of a tile.
 
-        The symbols go to `sink` instead of a coder if there is one. They are rounded with the model's weight of errors
-        or with `error_weight`.
+        Args:
+            y: latents `[1, M, h, w]`; h and w are multiples of 4.
+            level: the level, 0..1000.
+            tile: the number of the tile, with which its checksum begins.
+            sink: takes the symbols in place of the range coder.
+            error_weight: the weight of rounding errors, in bits a squared step; by default the model's own.
+
+        Returns:
+            The coded bytes, their checksum and y_hat.
         """
         ...
 
@@ -129,45 +152,86 @@ class CodingModel(Protocol):
     def decompress(
         self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0, seen: Seen | None = None
     ) -> NDArray[np.int64]:
-        """y_hat, integers `[H/16, W/16, M]`, of a tile of `height` and `width` pixels, multiples of 64.
+        """Decode the latents of a tile: the inverse of `compress`.
 
-        `seen` is shown the symbols of each call: those of z, then those of y, by passes or waves. Raises `FormatError`.
+        Args:
+            data: the coded bytes.
+            crc: the checksum of the symbols, from the tile's chunk.
+            height: pixels of the tile, a multiple of 64.
+            width: pixels of the tile, a multiple of 64.
+            level: the level, 0..1000.
+            tile: the number of the tile.
+            seen: is called with the symbols of each call: those of z, then those of y, by passes or waves.
+
+        Returns:
+            y_hat, integers `[height/16, width/16, M]`.
+
+        Raises:
+            FormatError: the bytes are damaged.
         """
         ...
 
     def decompress_cut(self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0) -> CutLatents:
-        """What is left of a tile whose `data` are cut short; else as `decompress`.
+        """Decode the readable part of a tile whose `data` are cut short; otherwise as `decompress`.
 
         Raises `FormatError` if that is not enough for a picture, or if the symbols are all there and damaged.
         """
         ...
 
     def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
-        """`x_hat` `[1, 3, 16 h, 16 w]`, not clamped, of integers `[h, w, M]`."""
+        """Run g_s.
+
+        Args:
+            y_hat: integers `[h, w, M]`.
+            level: the level, 0..1000.
+
+        Returns:
+            x_hat `[1, 3, 16 h, 16 w]`, not clamped.
+        """
         ...
 
     @property
     def has_preview(self) -> bool:
-        """Whether a small picture costs less than the whole one."""
+        """True if a small picture costs less than the whole one."""
         ...
 
     def preview(self, y_hat: NDArray[np.int64], level: int, scale: int) -> Floats:
-        """About the means of the squares of `scale` pixels of what `synthesise` gives, without its blocks.
+        """Synthesise a small picture, without the blocks of g_s.
 
-        `[1, 3, 16 h / scale, 16 w / scale]` for a scale of `cwic.config.PREVIEW_SCALES`; not clamped.
+        Args:
+            y_hat: integers `[h, w, M]`.
+            level: the level, 0..1000.
+            scale: one of `cwic.config.PREVIEW_SCALES`.
+
+        Returns:
+            About the means of squares of `scale` pixels of x_hat: `[1, 3, 16 h / scale, 16 w / scale]`, not clamped.
         """
         ...
 
     @property
     def has_outlook(self) -> bool:
-        """Whether latents can be refined by the error that the model was tuned to."""
+        """True if latents can be refined by the error that the model was tuned to."""
         ...
 
     def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int) -> Outlook:
-        """What `synthesise` makes of `y_hat`, beside `x` where `mask` `[1, 1, 16 h, 16 w]` is 1, and its gradient."""
+        """Synthesise latents, and compute the gradient of the squared error by them.
+
+        Args:
+            y_hat: integers `[h, w, M]`.
+            x: the original `[1, 3, 16 h, 16 w]`.
+            mask: `[1, 1, 16 h, 16 w]`; pixels where it is 0 do not count.
+            level: the level, 0..1000.
+        """
         ...
 
 
 def encode(model: CodingModel, x: Floats, level: int = 0, sink: SymbolSink | None = None) -> CodedLatents:
-    """Codes `x` `[1, 3, H, W]` in [0, 1], sides multiples of 64, as one tile."""
+    """Code a picture as one tile: analyse, round and code.
+
+    Args:
+        model: the model.
+        x: pixels `[1, 3, H, W]` in [0, 1]; H and W are multiples of 64.
+        level: the level, 0..1000.
+        sink: takes the symbols in place of the range coder.
+    """
     return model.compress(model.finish_analysis(model.prepare_analysis(x), level), level, sink=sink)

@@ -1,4 +1,4 @@
-"""The models there are. Importing this does not load numpy: `cwic info` needs names only.
+"""The catalogue of models. Importing it does not load numpy: `cwic info` needs names only.
 
 A model is named by its row in `CATALOG`, by the path of a weight file, or, for weight files in the folders that the
 environment variable `CWIC_MODELS` lists, by the name of the file without its suffix.
@@ -45,7 +45,7 @@ class CatalogRow(NamedTuple):
 
 
 class WeightFile(NamedTuple):
-    """What a weight file says of itself; of its parts the last is the total."""
+    """The description in a weight file; the last of its parts is the total."""
 
     model_id: bytes
     config: ModelConfig

@@ -27,7 +27,7 @@ class Cwam2024Model:
     """
 
     analysis_halo = synthesis_halo = Halo(8, grid=8)
-    """What a tile depends on enough to be seen: the transforms reach further, but fade."""
+    """The margin in which surroundings change a tile visibly; the transforms reach further, but fade."""
 
     def __init__(self, data: ModelData, device: str = "cpu") -> None:
         """Raises `ModelError` if something is missing or does not fit."""

@@ -1,4 +1,4 @@
-"""The families of models, one row for each: its configuration and what codes with it; and what parts cost."""
+"""The registry of families, one row each: the configuration and the class that codes with it."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ from cwic.models.registry import FAMILIES, PartSummary, make_model
 from cwic.networks.graph import Graph
 
 EXACT = "prior."
-"""What the names of the integer tensors begin with."""
+"""Prefix of the names of the integer tensors."""
 TABLES = "tables."
-"""What the names of the probability tables begin with."""
+"""Prefix of the names of the probability tables."""
 
 Arrays = Mapping[str, NDArray[Any]]
 

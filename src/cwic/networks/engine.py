@@ -1,7 +1,7 @@
 """The inference engines that run graphs: ONNX Runtime, and OpenVINO where the extra `fast` brought it.
 
-An engine is chosen by what is installed; the environment variable `CWIC_ENGINE` (`onnxruntime` or `openvino`) decides
-otherwise. Engines compute floats: they choose symbols and make pixels, and decide no byte of what is decoded.
+OpenVINO is chosen if it is installed; the environment variable `CWIC_ENGINE` (`onnxruntime` or `openvino`) decides
+otherwise. Engines compute floats: those choose symbols and make pixels, and no byte that is decoded depends on them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cwic.threads import thread_count
 
 Array = NDArray[np.generic]
 Run = Callable[[dict[str, Array]], list[NDArray[np.float32]]]
-"""What a loaded graph is: named inputs to its outputs."""
+"""A loaded graph: maps named inputs to outputs."""
 
 ENGINE_VARIABLE = "CWIC_ENGINE"
 PRECISION_VARIABLE = "CWIC_PRECISION"
@@ -33,11 +33,11 @@ PRECISION_VARIABLE = "CWIC_PRECISION"
 
 
 class Engine(Protocol):
-    """What runs graphs."""
+    """An inference engine: runs graphs."""
 
     name: str
     bfloat16: bool
-    """Whether it can compute in bfloat16 here, and may."""
+    """True if the engine can compute in bfloat16 on this machine and the user allows it."""
 
     def load(self, model: bytes, *, bfloat16: bool) -> Run:
         """A model in ONNX's bytes, ready to run."""
@@ -163,9 +163,9 @@ _LOADED: WeakSet[Network] = WeakSet()
 _ENGINES: dict[tuple[str, str], Engine] = {}
 _CHOOSING = Lock()
 _openvino_was_forked = False
-"""Whether this process was forked from one that used OpenVINO: it would wait here for threads that stayed there."""
+"""True if this process was forked from one that used OpenVINO. Its threads stayed there, and waiting for them hangs."""
 _ABANDONED: list[Any] = []
-"""What would wait for ever for its threads if it were destroyed."""
+"""Objects that are never destroyed, because destroying them would wait for their threads for ever."""
 
 
 def engine(device: str = "cpu") -> Engine:

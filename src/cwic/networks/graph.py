@@ -129,7 +129,7 @@ class Graph(NamedTuple):
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether an attribute is a small number, a list of them, or one of the modes."""
+    """Return whether an attribute is a small number, a list of small numbers, or one of the modes."""
     if isinstance(value, str):
         return value in MODES
     numbers = value if isinstance(value, list | tuple) else [value]

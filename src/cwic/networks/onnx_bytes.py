@@ -1,4 +1,4 @@
-"""Graphs as ONNX bytes: the part of the format that engines need, written without a library.
+"""Write graphs as ONNX bytes: the part of the format that engines need, without a library.
 
 ONNX is a protocol buffer: a message is a row of fields, each a key (number << 3 | wire type) and a value, a varint or
 a length and so many bytes. Field numbers are those of onnx.proto (https://github.com/onnx/onnx, IR version 9).

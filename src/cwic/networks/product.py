@@ -1,6 +1,6 @@
-"""The product of matrices of whole numbers, exact, on one thread of its own caller.
+"""Exact products of matrices of whole numbers, on the caller's thread.
 
-It is ONNX Runtime's and not numpy's: numpy leaves products to a BLAS library whose threads are a setting of the whole
+ONNX Runtime multiplies, not numpy: numpy leaves products to a BLAS library whose threads are a setting of the whole
 process, and those slow small products down many times on a busy machine.
 """
 

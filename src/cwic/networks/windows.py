@@ -1,4 +1,4 @@
-"""What window attention needs to know of a map's size: masks, and borders up to whole windows.
+"""The inputs of window attention that depend on a map's size: masks, and borders up to whole windows.
 
 Graphs have no sizes in them, so these are inputs of a graph, computed for each call. The masks are those of the
 published network; `cwic.nn.windows` is the twin that trains, and says more.

@@ -1,3 +1,3 @@
-"""A picture tile by tile: what is coded alone, what is transformed with its surroundings, and what runs in parallel."""
+"""Tiles: a picture is coded tile by tile, transformed with the surroundings of each, and in parallel."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Coded tiles to pixels: latents tile by tile, then synthesis of each tile with the latents around it.
+"""Decode tiles to pixels: latents tile by tile, then synthesis of each tile with the latents around it.
 
 Works through the picture by rows of tiles and keeps the latents of two rows and a strip: memory does not grow with
 the picture's height.
@@ -26,10 +26,10 @@ from cwic.tiling.lossless_tile import decode_plain
 from cwic.tiling.parallel import Map, workers
 
 GREY = 128
-"""What a lost tile is filled with."""
+"""The fill of a lost tile."""
 LOST = "its bytes are damaged or missing"
 BLOCK = 1024
-"""Pixels a side of what is synthesised at once: bounds memory for files whose tiles are larger."""
+"""Largest side of a region that is synthesised at once, in pixels. It bounds memory for files of larger tiles."""
 
 
 class Decoded(NamedTuple):
@@ -41,7 +41,7 @@ class Decoded(NamedTuple):
 
 
 class TileDecoder:
-    """Decodes the tiles of one file. `tile(index)` gives a tile's chunk, or raises `FormatError`.
+    """Decode the tiles of one file. `tile(index)` gives a tile's chunk, or raises `FormatError`.
 
     Damage ends the work, or if `tolerant` makes the tile grey; `lost` says which those are. A tile that is cut short is
     shown from what is there of it. `is_empty` tells that no tile was shown.
@@ -63,7 +63,7 @@ class TileDecoder:
         self.is_empty = True
 
     def decode(self, area: Box, jobs: int = 1, scale: int = 1) -> Picture:
-        """The pixels of `area`, without alpha; up to `jobs` tiles are in work at a time.
+        """Return the pixels of `area`, without alpha; up to `jobs` tiles are in work at a time.
 
         Decodes only the tiles that `area` needs. With a `scale` of `PREVIEW_SCALES`, it gives a small picture of the
         squares of so many pixels that `area` meets. Raises `FormatError` that names a damaged tile.
@@ -94,7 +94,7 @@ class TileDecoder:
         return picture
 
     def _preview(self, area: Box, jobs: int, scale: int) -> Picture:
-        """A small picture, tile by tile: without synthesis no tile depends on another."""
+        """Decode a small picture tile by tile: without synthesis no tile depends on another."""
         small = area.shrunk(scale)
         mode = self._header.mode.removesuffix("A")
         shape = (small.height, small.width, 3) if mode == "RGB" else (small.height, small.width)
@@ -128,7 +128,7 @@ class TileDecoder:
 
     @property
     def lost(self) -> list[str]:
-        """The tiles that were met and are damaged or cut short, with their places and what became of them."""
+        """The damaged and shortened tiles among those decoded, with their places and what is shown of them."""
         lines = []
         for index, reason in sorted(self._reasons.items()):
             row, column = divmod(index, self._tiles.columns)
@@ -138,7 +138,7 @@ class TileDecoder:
         return lines
 
     def _fetch(self, blocks: list[Box], each: Map) -> None:
-        """Decodes the tiles that the synthesis of `blocks` needs and that are not here yet."""
+        """Decode the tiles that the synthesis of `blocks` needs and that are not decoded yet."""
         regions = [self._around(block) for block in blocks]
         needed = sorted({index for region in regions for index in self._tiles.meeting(region)} - self._decoded.keys())
         self._decoded |= zip(needed, each(self._decode_tile, needed), strict=True)
@@ -162,7 +162,7 @@ class TileDecoder:
             return Decoded(box, None)
 
     def _decode_cut(self, index: int, payload: bytes) -> Decoded:
-        """What is there of a tile that is cut short. Raises `FormatError` if that is not enough."""
+        """Decode the available part of a tile that is cut short. Raises `FormatError` if that is not enough."""
         box = self._tiles.box(index)
         try:
             crc, coded = unpack_tile(payload)
@@ -178,7 +178,7 @@ class TileDecoder:
         return Decoded(box, cut.y_hat)
 
     def _decode_plain(self, index: int, payload: bytes, *, alone: bool) -> Decoded:
-        """A plain tile. The synthesis of its neighbours needs latents of it: those that its pixels would have had."""
+        """Decode a plain tile. The synthesis of its neighbours needs latents, so they are made from its pixels."""
         box, visible = self._tiles.box(index), self._tiles.visible(index)
         mode = self._header.mode.removesuffix("A")
         pixels = decode_plain(payload, visible.height, visible.width, len(mode))
@@ -205,11 +205,11 @@ class TileDecoder:
         return to_picture(x_hat[:, :, rows, columns], mode).pixels
 
     def _around(self, block: Box) -> Box:
-        """The region whose latents the synthesis of `block` needs."""
+        """Return the region whose latents the synthesis of `block` needs."""
         return self._tiles.around(block, self._model.synthesis_halo)
 
     def _gather(self, region: Box) -> NDArray[np.int64]:
-        """The latents of a region; zeros where a tile is lost."""
+        """Return the latents of a region; zeros where a tile is lost."""
         parts = [self._decoded[index] for index in self._tiles.meeting(region)]
         if parts[0].box == region and parts[0].y_hat is not None:
             return parts[0].y_hat
@@ -224,7 +224,7 @@ class TileDecoder:
         return gathered
 
     def _trim(self, bottom: int) -> None:
-        """Forgets what no block from row `bottom` on needs."""
+        """Forget the latents that no block from row `bottom` on needs."""
         top = self._around(Box(bottom, 0, bottom + 1, 1)).top
         self._decoded = {index: tile for index, tile in self._decoded.items() if tile.box.bottom > top}
         for index, (box, y_hat, _) in self._decoded.items():
@@ -235,7 +235,7 @@ class TileDecoder:
 
 
 def _blocks(tile: Box, area: Box) -> list[Box]:
-    """What to synthesise of a tile to see `area`: boxes of whole positions of y, of at most BLOCK pixels a side."""
+    """Return the boxes of a tile to synthesise for `area`: whole positions of y, at most BLOCK pixels a side."""
     top, left = (side // LATENT * LATENT for side in tile.within(area)[:2])
     bottom, right = (-(-side // LATENT) * LATENT for side in tile.within(area)[2:])
     return [

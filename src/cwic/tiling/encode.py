@@ -1,4 +1,4 @@
-"""Pixels to coded tiles: analysis of a tile with the pixels around it, then its latents alone."""
+"""Encode pixels to tiles: analyse each tile with the pixels around it, then code its latents alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cwic.tiling.lossless_tile import lossless_if_better
 from cwic.tiling.parallel import workers
 
 CACHE_BYTES = 1 << 28
-"""Most to keep between two levels. Of cwic-s a picture in one tile takes up to 25 MB, a tile of 1024 pixels 19 MB."""
+"""Bytes to keep between two levels. With cwic-s one tile of a picture takes up to 25 MB, one of 1024 pixels 19 MB."""
 MARGIN = 32
 """Pixels at the border of a tile that are made with the latents of its neighbours."""
 
@@ -28,7 +28,7 @@ Floats = NDArray[np.float32]
 
 
 class TileEncoder:
-    """Encodes the tiles of one picture, at one level or at several.
+    """Encode the tiles of one picture, at one level or at several.
 
     With `cache_analysis`, the part of the analysis that is the same for all levels is kept, of as many tiles as fit in
     `CACHE_BYTES`.
@@ -41,7 +41,7 @@ class TileEncoder:
         self._filling_cache = Lock()
 
     def encode(self, level: int, jobs: int = 1, effort: int = DEFAULT_EFFORT) -> list[Chunk]:
-        """The chunks of all tiles, in raster order; up to `jobs` are in work at a time."""
+        """Return the chunks of all tiles, in raster order; up to `jobs` are in work at a time."""
 
         def code(index: int) -> Chunk:
             with stage("analysis"):
@@ -65,19 +65,19 @@ class TileEncoder:
         return np.ascontiguousarray(y[:, :, rows, columns])
 
     def _goal(self, index: int) -> Goal:
-        """What the latents of a tile are to give: its pixels, where they do not depend on other tiles."""
+        """Return the pixels that the latents of a tile should give, without those that depend on other tiles."""
         box = self._tiles.box(index)
         inner = Box(*(side + MARGIN * shift for side, shift in zip(box, self._cuts(box), strict=True)))
         rows, columns = inner.within(self._tiles.picture).relative_to(box).rows_and_columns
         return Goal(region_of(self._picture, box), rows, columns)
 
     def _cuts(self, box: Box) -> tuple[int, int, int, int]:
-        """Of the four sides of a tile: 1 or -1, inwards, where another tile begins, and 0 at the picture's border."""
+        """Return for each side of a tile 1 or -1, inwards, if another tile is there, and 0 at the picture's border."""
         end = self._tiles.padded
         return int(box.top > 0), int(box.left > 0), -int(box.bottom < end.bottom), -int(box.right < end.right)
 
     def _prepare(self, index: int, region: Box) -> Floats:
-        """What the analysis of a tile and its surroundings begins with, whatever the level."""
+        """Return the part of a tile's analysis, surroundings included, that is the same for all levels."""
         if index in self._prepared:
             return self._prepared[index]
         prepared = self._model.prepare_analysis(region_of(self._picture, region))

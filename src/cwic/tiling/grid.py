@@ -30,21 +30,21 @@ class Box(NamedTuple):
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return self.bottom - self.top
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """The number of columns."""
         return self.right - self.left
 
     @property
     def rows_and_columns(self) -> tuple[slice, slice]:
-        """To index an array `[H, W, ...]` with."""
+        """The box as an index of an array `[H, W, ...]`."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def within(self, other: Box) -> Box:
-        """The part of it inside `other`; empty (height or width not positive) if they do not meet."""
+        """Return the part of this box inside `other`; empty (height or width not positive) if they do not meet."""
         return Box(
             max(self.top, other.top),
             max(self.left, other.left),
@@ -53,19 +53,19 @@ class Box(NamedTuple):
         )
 
     def relative_to(self, other: Box) -> Box:
-        """This box relative to the top left of `other`."""
+        """Return this box relative to the top left of `other`."""
         return Box(self.top - other.top, self.left - other.left, self.bottom - other.top, self.right - other.left)
 
     def shrunk(self, scale: int) -> Box:
-        """The squares of `scale` pixels that it meets."""
+        """Return the squares of `scale` pixels that the box meets, counted in squares."""
         return Box(self.top // scale, self.left // scale, -(-self.bottom // scale), -(-self.right // scale))
 
     def aligned(self, side: int) -> Box:
-        """The box of whole squares of `side` pixels around it."""
+        """Return the smallest box of whole squares of `side` pixels around this box."""
         return Box(*(side * edge for edge in self.shrunk(side)))
 
     def in_latents(self) -> Box:
-        """The same rectangle in positions of y; its sides must be multiples of LATENT."""
+        """Return the same rectangle in positions of y; its sides must be multiples of LATENT."""
         return Box(*(side // LATENT for side in self))
 
 
@@ -73,7 +73,7 @@ class Tiles:
     """The tiles of a picture, numbered in raster order. All boxes are of the padded picture unless they say other."""
 
     def __init__(self, width: int, height: int, side: int | None) -> None:
-        """For a picture of `width` and `height` in tiles of `side` pixels, or in one if that is None."""
+        """Cut a picture of `width` and `height` into tiles of `side` pixels a side or, if that is None, one tile."""
         self.picture = Box(0, 0, height, width)
         self.padded = Box(0, 0, padded_side(height), padded_side(width))
         self.side = side or max(self.padded.height, self.padded.width)
@@ -82,24 +82,24 @@ class Tiles:
 
     @classmethod
     def of(cls, header: Header) -> Tiles:
-        """The tiles of a file."""
+        """Make the tiles that a header describes."""
         return cls(header.width, header.height, header.tile_size)
 
     def __len__(self) -> int:
         return self.columns * self.rows
 
     def box(self, index: int) -> Box:
-        """A tile with its padding: both sides are multiples of 64."""
+        """Return the box of a tile with its padding: both sides are multiples of 64."""
         row, column = divmod(index, self.columns)
         top, left = row * self.side, column * self.side
         return Box(top, left, top + self.side, left + self.side).within(self.padded)
 
     def visible(self, index: int) -> Box:
-        """The part of a tile that is in the picture."""
+        """Return the part of a tile that is in the picture."""
         return self.box(index).within(self.picture)
 
     def meeting(self, box: Box) -> list[int]:
-        """The tiles that have pixels of `box`, in raster order. `box` must not be empty."""
+        """Return the tiles that have pixels of `box`, in raster order. `box` must not be empty."""
         rows = range(box.top // self.side, -(-box.bottom // self.side))
         columns = range(box.left // self.side, -(-box.right // self.side))
         return [row * self.columns + column for row in rows for column in columns]
@@ -130,11 +130,11 @@ def crop_box(width: int, height: int, crop: tuple[int, int, int, int] | None) ->
 
 
 def default_tile_code(width: int, height: int) -> int:
-    """How a picture of that size is tiled unless the caller says otherwise."""
+    """Return the default tile code for a picture of that size."""
     return 0 if width * height <= ONE_TILE_PIXELS else TILE_CODE
 
 
 def robust_tile_code(width: int, height: int) -> int:
-    """The largest tiles, at most the usual ones, of which a picture of that size is worth `ROBUST_TILES`; or 128."""
+    """Return the code of the largest usual tiles of which a picture has the area of `ROBUST_TILES`; or that of 128."""
     codes = range(TILE_CODE, 1, -1)
     return next((code for code in codes if ROBUST_TILES * (TILE_UNIT << code) ** 2 <= width * height), 1)

@@ -71,7 +71,7 @@ def _dequantise(samples: NDArray[np.uint8], shift: int) -> NDArray[np.uint8]:
 
 
 def _best_shift(lmbda: float) -> int:
-    """That of samples without structure: a step has the squared error `step**2 / 12` and costs a bit an octave."""
+    """Return the best shift for noise: a step has the squared error `step**2 / 12`, and an octave costs a bit."""
     step = (6 * 3 / (lmbda * np.log(2))) ** 0.5
     return min(max(round(np.log2(step)), 0), MAX_SHIFT)
 

@@ -1,4 +1,4 @@
-"""Work on several tiles at a time, in threads: engines, numpy and lzma let other threads run meanwhile."""
+"""Run work on several tiles at a time in threads: engines, numpy and lzma release the interpreter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tile is which, where a file has gaps: a tile's symbols have a checksum that begins with its number."""
+"""Find the place of each tile in a file with gaps: the checksum of a tile's symbols begins with its number."""
 
 from __future__ import annotations
 

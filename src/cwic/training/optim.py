@@ -1,8 +1,8 @@
-"""The optimisers: Muon or another for matrices, AdamW for the rest, a far slower AdamW for what breaks at full speed.
+"""The optimisers: Muon or another for matrices, AdamW for the rest, and a far slower AdamW for two kinds of weights.
 
-That is the orthonormal maps, whose picture drifts away from the decoder's in the first minutes, and the convolutions
-under the attention's sigmoids, which shut while there is nothing behind them yet, and never open again. 50 to 250
-times slower they improve all the way. See docs/training.md.
+The orthonormal maps learn slowly, because their picture drifts away from the decoder's in the first minutes otherwise.
+So do the convolutions that feed the attention's gates: at full speed the gates saturate early and then receive no
+gradient. At 50 to 250 times lower rates both improve all the way. See docs/experiments.md.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Recipe:
     adam_lr: float = 1e-3
     """For vectors (biases, gains, depth-wise kernels, tables), and for matrices if SOAP or AdamW has them."""
     linear_lr: float = 2e-5
-    """For the orthonormal maps at the ends of the transforms, and what the attention's sigmoids follow."""
+    """For the orthonormal maps at the ends of the transforms, and the convolutions that feed the attention's gates."""
     warmup_steps: int = 100
     decay_share: float = 0.2
     """The last part of the time budget, over which the rates fall linearly to zero."""

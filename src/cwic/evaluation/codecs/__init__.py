@@ -1,1 +1,1 @@
-"""The codecs that are measured: cwic's models, and real encoders beside them."""
+"""The codecs of the bench: cwic's models, and real encoders beside them."""

@@ -1,4 +1,4 @@
-"""Any encoder with a command line, as a TOML file describes it: see examples/codecs."""
+"""A codec of the bench that runs programs, described by a TOML file: see examples/codecs."""
 
 from __future__ import annotations
 

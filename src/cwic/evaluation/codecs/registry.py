@@ -1,4 +1,4 @@
-"""The codecs there are, one row each, and how one is opened by its name."""
+"""The registry of the bench's codecs, one row each; opens a codec by its name."""
 
 from __future__ import annotations
 
