@@ -171,8 +171,12 @@ class QuadtreePrior:
 
     def dequantise(self, y_hat: NDArray[np.int64], level: int) -> NDArray[np.float32]:
         """`traverse`'s result in units of y: float32 `[1, M, h, w]`, for synthesis. Not exact any more."""
-        step = np.exp2(-self.log2_gain(level) / (1 << STREAM_BITS) - VALUE_BITS)
-        return np.ascontiguousarray((y_hat * step).transpose(2, 0, 1)[None], np.float32)
+        return np.ascontiguousarray((y_hat * self.step(level)).transpose(2, 0, 1)[None], np.float32)
+
+    def step(self, level: int) -> NDArray[np.float64]:
+        """What a unit of y_hat is worth in units of y: `[M]`."""
+        step: NDArray[np.float64] = np.exp2(-self.log2_gain(level) / (1 << STREAM_BITS) - VALUE_BITS)
+        return step
 
     def _predict(self, k: int, state: Ints, level: int) -> tuple[Ints, Ints]:
         """Mean (in units of y) and log2 scale (relative to the gain) of the symbols of pass k: `[h/2, w/2, 4, M/4]`."""

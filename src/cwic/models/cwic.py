@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.config import EYE, PREVIEW_SCALES, PSNR, CwicConfig
+from cwic.config import EYE, PSNR, CwicConfig
 from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import ALIGNMENT
@@ -29,13 +29,15 @@ from cwic.latents.symbols import (
 from cwic.models.base import CutLatents, Floats, Halo, ModelData, Outlook
 from cwic.networks.adjoint import MASK, TARGET, with_gradient
 from cwic.networks.engine import Network
-from cwic.networks.graph import Attribute, Graph, Node
+from cwic.networks.product import product
 from cwic.networks.windows import window_inputs
 
 FEATURE_CONVOLUTIONS = 11
 """3x3 convolutions, one after the other at 1/8, of the feature encoding: two dense blocks of five and one between."""
 WRITTEN_WEIGHT = 22.0
 """The weight of rounding errors in `as_written`: a part of the format, whatever encoders do."""
+LATENT = 16
+"""Pixels of a side of what a position of y stands for."""
 BLOCK = 8
 """Pixels of a side of the squares that g_s makes at the end, each from one position of the map at 1/8."""
 HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS = (
@@ -139,25 +141,20 @@ class CwicModel:
     has_preview = True
 
     def preview(self, y_hat: NDArray[np.int64], level: int, scale: int) -> Floats:
-        return self._previews[scale]({"y_hat": self._prior.dequantise(y_hat, level)})
+        """By one product of matrices: no engine has to be loaded for it."""
+        h, w, M = y_hat.shape
+        side = LATENT // scale
+        weight, bias = self._preview_maps
+        if scale != BLOCK:
+            weight, bias = (each.mean(axis=1, keepdims=True) for each in (weight, bias))
+        matrix = np.ascontiguousarray((weight.reshape(-1, M) * self._prior.step(level)).T, np.float32)
+        squares = product(y_hat.reshape(-1, M).astype(np.float32), matrix) + bias.reshape(-1)
+        x_hat = squares.reshape(h, w, 3, side, side).transpose(2, 0, 3, 1, 4).reshape(1, 3, h * side, w * side)
+        return x_hat.astype(np.float32, copy=False)
 
     @cached_property
-    def _previews(self) -> dict[int, Network]:
-        """`preview_maps` as networks, for squares of each size."""
-        rows, shift = preview_maps(self.data)
-
-        def network(scale: int) -> Network:
-            own = (rows, shift) if scale == BLOCK else (each.mean(axis=1, keepdims=True) for each in (rows, shift))
-            weight, bias = own
-            kept = {"weight": weight.reshape(-1, weight.shape[2], 1, 1), "bias": bias.reshape(-1)}
-            attributes: dict[str, Attribute] = {"group": 1, "pads": [0, 0, 0, 0], "strides": [1, 1]}
-            nodes = [Node("Conv", ("y_hat", "weight", "bias"), ("x_hat",), attributes)]
-            if scale == BLOCK:
-                nodes.append(Node("DepthToSpace", ("x_hat",), ("enlarged",), {"blocksize": 2, "mode": "CRD"}))
-            graph = Graph({"y_hat": ("float32", 4)}, tuple(nodes), nodes[-1].outputs)
-            return Network(graph, lambda names: {name: kept[name] for name in names}, self._device)
-
-        return {scale: network(scale) for scale in PREVIEW_SCALES}
+    def _preview_maps(self) -> tuple[Floats, Floats]:
+        return preview_maps(self.data)
 
     @property
     def has_outlook(self) -> bool:

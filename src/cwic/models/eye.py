@@ -1,4 +1,4 @@
-"""What the error of a picture costs where it is made for the eye, in bits: SSIMULACRA 2, and some of the squared error.
+"""The cost of the error of a picture that is made for the eye, in bits: SSIMULACRA 2, and some of the squared error.
 
 The training of such models and the search for latents of one picture (`refine.py`) have the same cost.
 """
@@ -29,7 +29,7 @@ _CHROMA = np.array(CHROMA, np.float32)
 
 
 def has_eye_cost(height: int, width: int) -> bool:
-    """Whether a picture is large enough for the measure."""
+    """True if a picture is large enough for the measure."""
     return min(height, width) >= SSIMULACRA2_MIN_SIDE
 
 
