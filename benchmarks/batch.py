@@ -5,7 +5,7 @@
     python benchmarks/batch.py store [--pictures N]                  # every tenth request refused, 10 s of nothing
 
 Nodes are Ray's, each a raylet of one processor on this machine; S3 is a server of moto on 127.0.0.1. Needs the extra
-`cluster` and moto[s3,server]. A long manifest: batch_manifest.py. Every command checks what came of it, and ends with 1
+`cluster`, moto[s3], flask and flask-cors. A long manifest: batch_manifest.py. Every command checks what came of it, and ends with 1
 where that is wrong.
 """
 
@@ -64,7 +64,7 @@ def s3_server() -> Iterator[int]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, text=True, **pipes)  # type: ignore[call-overload]
     try:
-        yield int(process.stdout.readline())
+        yield int(next(line for line in process.stdout if line.strip().isdigit()))
     finally:
         process.kill()
         process.wait()
@@ -74,6 +74,7 @@ def use(port: int) -> None:
     """What is started from here on finds S3 there."""
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {**keys, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "RAY_USAGE_STATS_ENABLED": "0"}
+    os.environ["RAY_raylet_start_wait_time_s"] = "200"  # a machine that has other things to do takes long
     os.environ |= {"CWIC_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
