@@ -5,8 +5,8 @@
     python benchmarks/batch.py store [--pictures N]                  # every tenth request refused, 10 s of nothing
 
 Nodes are Ray's, each a raylet of one processor on this machine; S3 is a server of moto on 127.0.0.1. Needs the extra
-`cluster`, moto[s3], flask and flask-cors. A long manifest: batch_manifest.py. Every command checks what came of it, and ends with 1
-where that is wrong.
+`cluster`, moto[s3], flask and flask-cors. Every command checks what came of it, and ends with 1 where that is wrong.
+A long manifest: batch_manifest.py.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def use(port: int) -> None:
     """What is started from here on finds S3 there."""
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {**keys, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "RAY_USAGE_STATS_ENABLED": "0"}
-    os.environ["RAY_raylet_start_wait_time_s"] = "200"  # a machine that has other things to do takes long
+    os.environ |= {"RAY_raylet_start_wait_time_s": "200"}  # a machine that has other things to do takes long
     os.environ |= {"CWIC_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from cwic.batch.listing import Told, Wanted
-from cwic.batch.shard import Coded, Task
+from cwic.batch.shard import Coded, Coding, Task
 from cwic.batch.store import open_store
 
 
@@ -31,7 +31,7 @@ class Upper:
         self.name, self.at_a_time = "upper", 2
         self.given: list[bytes] = []
 
-    def coded(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Coded]]:
+    def coded(self, tasks: Iterable[Task]) -> Coding:
         for task in tasks:
             data = Path(task.source).read_bytes()
             self.given.append(data)

@@ -23,7 +23,11 @@ def test_what_is_left_is_the_difference_of_names(manifest: Manifest) -> None:
     plan = Plan("s", {"quality": 5.0}, shards=3)
     manifest.write_plan(plan)
     assert manifest.plan() == plan
-    assert manifest.begun() > 0
+    assert manifest.begun() == 0
+    manifest.mark_begun()
+    begun = manifest.begun()
+    manifest.mark_begun()
+    assert manifest.begun() == begun > 0
     assert manifest.left(plan) == ["00000", "00001", "00002"]
     assert manifest.entries("00002") == ENTRIES[4:]
     assert not manifest.begin("00001")

@@ -14,7 +14,7 @@ from PIL import Image
 from cwic.batch.entry import Entry
 from cwic.batch.manifest import Manifest, Plan, shard_name
 from cwic.batch.patience import StoreError
-from cwic.batch.shard import Coded, Counts, Task
+from cwic.batch.shard import Coded, Coding, Counts, Task
 from cwic.batch.store import Target
 
 Run = Callable[..., Any]
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def on_ray() -> Iterator[Any]:
     """The module, joined to a cluster."""
-    os.environ["RAY_raylet_start_wait_time_s"] = "200"  # on a machine that has other things to do
+    os.environ |= {"RAY_raylet_start_wait_time_s": "200"}  # on a machine that has other things to do
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported: it asks nobody on the network
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install cwic[cluster]")
     pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install cwic[cluster]")
@@ -64,7 +64,7 @@ def test_a_worker_that_is_killed_costs_nothing(on_ray: Any, places: Any, tmp_pat
     class Coder:  # in a function, so that it goes to the worker whole: the worker cannot import this file
         name, at_a_time = "kill", 1
 
-        def coded(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Coded]]:
+        def coded(self, tasks: Iterable[Task]) -> Coding:
             for task in tasks:
                 data = Path(task.source).read_bytes()
                 if data == b"text 1" and not os.path.exists(flag):
@@ -84,7 +84,7 @@ def test_a_store_that_is_gone_ends_the_run(on_ray: Any, places: Any) -> None:
     class Coder:
         name, at_a_time = "gone", 1
 
-        def coded(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Coded]]:
+        def coded(self, tasks: Iterable[Task]) -> Coding:
             from cwic.batch.patience import StoreError
 
             raise StoreError("no answer")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -83,3 +84,19 @@ def test_what_failed_is_tried_again_alone(manifest: Manifest, places: Any, upper
     (places.source / "bad.t").write_text("good")
     assert do_shard("00000", str(places.target), upper, is_fresh=True, force=False) == Counts(1, 0, 1)
     assert retry_failed(manifest) == 0
+
+
+def test_outputs_of_the_shards_in_flight_stay_its_own_when_the_source_is_listed_again(
+    manifest: Manifest, places: Any, upper: Any
+) -> None:
+    places.target.mkdir()
+    (places.target / "other").write_text("x")
+    plan = _plan(manifest, places)
+    manifest.begin("00000")
+    manifest.target.write("a.cwic", b"of a killed run")
+    (places.source / "new.t").write_text("new")
+    update(manifest, plan, places.wanted(), str)
+    later = (places.target / "a.cwic").stat().st_mtime + 60
+    os.utime(places.target / ".cwic-batch" / "plan.json", (later, later))
+    assert do_shard("00000", str(places.target), upper, is_fresh=plan.is_fresh, force=False) == Counts(1, 1, 0)
+    assert (places.target / "a.cwic").read_bytes() == b"ALPHA"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import pytest
 from cwic.batch.entry import CODED, FAILED, Entry, Row
 from cwic.batch.manifest import Manifest, Plan
 from cwic.batch.patience import StoreError
-from cwic.batch.shard import Coded, Counts, Task, do_shard
+from cwic.batch.shard import Coded, Coding, Counts, Task, do_shard
 from cwic.batch.store import Target
+from cwic.container.header import MAGIC
 
 COLUMNS = Row._fields[Row._fields.index("status") :]
 
@@ -27,6 +28,7 @@ def url(request: pytest.FixtureRequest, places: Any, memory: str) -> str:
 
 def _begin(url: str, places: Any, *more: Entry) -> Manifest:
     manifest = Manifest(Target(url))
+    manifest.mark_begun()
     names = {"a.t": 5, "sub/b.t": 2, "bad.t": 3}
     entries = [Entry(str(places.source / name), size=size, output=f"{name[:-2]}.cwic") for name, size in names.items()]
     manifest.add([*entries, *more], 100)
@@ -80,9 +82,6 @@ def test_outputs_of_other_origin_stay(places: Any, upper: Any) -> None:
     assert (places.target / "a.cwic").read_bytes() == b"old"
     assert _rows(manifest)["a.cwic"].error_type == "OutputExistsError"
     assert _rows(manifest)["a.cwic"].exit_code == 6
-    (places.target / "a.cwic").write_bytes(b"\x89CWC" + b"coded")
-    from cwic.container.header import MAGIC
-
     (places.target / "a.cwic").write_bytes(MAGIC + b"coded")
     os.utime(places.target / "a.cwic", (1e9, 1e9))
     do_shard("00000", str(places.target), upper, is_fresh=False, force=True)
@@ -117,7 +116,7 @@ def test_done_again_only_what_failed_or_changed_is_coded(url: str, places: Any, 
 class _Stop:
     name, at_a_time = "stop", 1
 
-    def coded(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Coded]]:
+    def coded(self, tasks: Iterable[Task]) -> Coding:
         for task in tasks:
             yield task.number, Coded(b"made", 1, 1)
 

@@ -1,6 +1,7 @@
 """The manifest of a run, in its target: what there is to do, shard by shard, and what is done.
 
     .cwic-batch/plan.json                what the run is; written last, so that a listing is there whole or not at all
+    .cwic-batch/begun                    written first: an output that is older is none of this run
     .cwic-batch/manifest/00000.parquet   entries of a shard
     .cwic-batch/started/00000            somebody began the shard
     .cwic-batch/done/00000.parquet       results of the shard, written after its outputs
@@ -27,6 +28,7 @@ from cwic.records import to_json
 SHARD = 1000
 """Pictures of a shard, at most, unless a run says otherwise."""
 VERSION = 1
+_BEGUN = f"{OWN_FOLDER}/begun"
 
 
 @dataclass
@@ -80,9 +82,14 @@ class Manifest:
         """The listing is whole."""
         self.target.write(f"{OWN_FOLDER}/plan.json", to_json(asdict(plan), indent=1).encode())
 
+    def mark_begun(self) -> None:
+        """The run begins, unless it has begun: outputs that are older are not its own."""
+        if self.target.changed(_BEGUN) is None:
+            self.target.write(_BEGUN, b"\n")
+
     def begun(self) -> float:
-        """When the listing was written, by the clock of the store; 0 if it does not say."""
-        return self.target.changed(f"{OWN_FOLDER}/plan.json") or 0.0
+        """When the run began, by the clock of the store; 0 if it does not say."""
+        return self.target.changed(_BEGUN) or 0.0
 
     def add(self, entries: Iterable[Entry], size: int, first: int = 0) -> int:
         """Write entries as shards of that size, numbered from `first` on. Returns the number after the last."""

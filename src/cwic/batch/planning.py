@@ -41,6 +41,7 @@ def make_plan(
     """
     told = Told()
     plan.is_fresh = set(manifest.target.names("")) <= {OWN_FOLDER}
+    manifest.mark_begun()
     index = Index(entries_of(plan.source, wanted, told), key)
     try:
         plan.pictures, plan.bytes = index.totals()

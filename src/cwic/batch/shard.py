@@ -11,9 +11,9 @@ import posixpath
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
@@ -54,6 +54,10 @@ class Coded(NamedTuple):
     notes: str = ""
 
 
+Coding = Generator[tuple[int, Coded], None, None]
+"""Numbers of tasks and what comes of them. Closing it ends the work at once."""
+
+
 class Coder(Protocol):
     """What codes. It can be sent to another machine before it is used, and keeps its model."""
 
@@ -62,7 +66,7 @@ class Coder(Protocol):
     at_a_time: int
     """Tasks that it works on at a time."""
 
-    def coded(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Coded]]:
+    def coded(self, tasks: Iterable[Task]) -> Coding:
         """Codes tasks, taken one by one; their numbers and what comes of them, in any order."""
 
 
@@ -151,10 +155,11 @@ class _Work:
         threads = ThreadPoolExecutor(THREADS)
         writing: list[Future[Row]] = []
         try:
-            for number, coded in coder.coded(self._fetched(threads)):
-                writing.append(threads.submit(self._written, number, coded))
-                while len(writing) > THREADS or (writing and writing[0].done()):
-                    self.done.append(writing.pop(0).result())
+            with closing(coder.coded(self._fetched(threads))) as coding:
+                for number, coded in coding:
+                    writing.append(threads.submit(self._written, number, coded))
+                    while len(writing) > THREADS or (writing and writing[0].done()):
+                        self.done.append(writing.pop(0).result())
             self.done += [future.result() for future in writing]
         finally:
             threads.shutdown(wait=True, cancel_futures=True)

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from cwic.batch.shard import Coded, Task
+from cwic.batch.shard import Coded, Coding, Task
 from cwic.cli.batch import complaint
 from cwic.cli.outcome import Outcome, Work
 from cwic.cli.plan import Job
@@ -34,7 +34,7 @@ class PoolCoder:
     name: str = field(default_factory=lambda: secrets.token_hex(8))
     _pool: Pool | None = None
 
-    def coded(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Coded]]:
+    def coded(self, tasks: Iterable[Task]) -> Coding:
         """Codes tasks, taken one by one; their numbers and what comes of them, in the order in which they end."""
         if self._pool is None:
             self._pool = Pool(self.work, self.at_a_time, self.threads)
