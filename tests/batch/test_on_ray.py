@@ -24,7 +24,10 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def on_ray() -> Iterator[Any]:
     """The module, joined to a cluster."""
-    os.environ |= {"RAY_raylet_start_wait_time_s": "200"}  # on a machine that has other things to do
+    os.environ |= {
+        "RAY_raylet_start_wait_time_s": "200",
+        "RAY_agent_register_timeout_ms": "200000",
+    }  # on a machine that has other things to do
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported: it asks nobody on the network
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install cwic[cluster]")
     pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install cwic[cluster]")
