@@ -97,7 +97,18 @@ def test_each_room_of_the_codec_uses_those_before_it() -> None:
 
 
 def test_every_room_has_its_place() -> None:
-    places = {*GROUND, *CODEC, *LABORATORY, "evaluation", "view", "cli", "__init__", "__main__", "CwicImagePlugin"}
+    places = {
+        *GROUND,
+        *CODEC,
+        *LABORATORY,
+        "batch",
+        "evaluation",
+        "view",
+        "cli",
+        "__init__",
+        "__main__",
+        "CwicImagePlugin",
+    }
     assert {_room(file) for file in FILES} == places
 
 

@@ -40,7 +40,8 @@ def test_a_failure_is_an_outcome(error: BaseException, line: str, code: int) -> 
         warnings.warn("odd", UserWarning, stacklevel=1)
         raise error
 
-    assert attempt(work, JOB) == Outcome(["cwic: a: odd", line], None, code)
+    kind = type(error).__name__
+    assert attempt(work, JOB) == Outcome(["cwic: a: odd", line], None, code, kind, line.removeprefix("cwic: a: "))
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), BrokenPipeError(), typer.BadParameter("b")])

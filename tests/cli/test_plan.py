@@ -84,15 +84,13 @@ def test_names_clash_however_they_are_spelled(tmp_path: Path, monkeypatch: pytes
 def test_names_clash_in_case_alone_where_the_folder_folds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [str(tmp_path / name) for name in ("A.png", "a.jpg", "\u00e9.png", "e\u0301.jpg")]
     assert not any(job.clash for job in plan(names, None, ".cwic"))
-    monkeypatch.setattr(module, "_folds_case", lambda folder: True)
+    monkeypatch.setattr(module, "folds_case", lambda folder: True)
     assert all(job.clash for job in plan(names, None, ".cwic"))
 
 
-def test_whether_a_folder_folds_case_is_seen_from_what_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whether_a_folderfolds_case_is_seen_from_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "Ab").touch()
-    probe = module._folds_case.__wrapped__
+    probe = module.folds_case.__wrapped__
     assert not probe(str(tmp_path))
     os.link(tmp_path / "Ab", tmp_path / "aB")  # stands for a file system that finds one file under both names
     assert probe(str(tmp_path))

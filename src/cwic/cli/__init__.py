@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 
 import cwic
-from cwic.cli import data, decode, desktop, encode, eval, export, info, models, thumbnail, train, view
+from cwic.cli import cluster, data, decode, desktop, encode, eval, export, info, models, thumbnail, train, view
 
 app = typer.Typer(
     help="cwic: a learned image codec. A photograph to a small file and back.",
@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 app.command("encode")(encode.encode)
 app.command("decode")(decode.decode)
+app.add_typer(cluster.app, name="batch")
 app.command("info")(info.info)
 app.command("thumbnail")(thumbnail.thumbnail)
 app.add_typer(desktop.app, name="desktop")

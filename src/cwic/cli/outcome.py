@@ -30,11 +30,13 @@ class Made(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was said meanwhile, and what was made; None, and an exit code, after a failure."""
+    """What was said meanwhile, and what was made: None after a failure, with an exit code and the error in words."""
 
     said: list[str]
     made: Made | None
     exit_code: int = 0
+    error_type: str = ""
+    error: str = ""
 
 
 Work = Callable[[Job], Made]
@@ -55,4 +57,6 @@ def attempt(work: Work, job: Job) -> Outcome:
 
 def failure(said: list[str], job: Job, error: BaseException) -> Outcome:
     """The outcome of an error."""
-    return Outcome([*said, batch.complaint(job.source, batch.reason_of(error))], None, batch.exit_code_of(error))
+    reason = batch.reason_of(error)
+    said = [*said, batch.complaint(job.source, reason)]
+    return Outcome(said, None, batch.exit_code_of(error), type(error).__name__, reason)

@@ -163,12 +163,12 @@ def _place(name: str) -> str:
     if name == PIPE:
         return name
     real = os.path.realpath(name)
-    folds = _folds_case(os.path.dirname(real))
+    folds = folds_case(os.path.dirname(real))
     return unicodedata.normalize("NFC", real).casefold() if folds else real
 
 
 @lru_cache(maxsize=64)
-def _folds_case(folder: str) -> bool:
+def folds_case(folder: str) -> bool:
     """Whether names in a folder that differ in case alone are one file; judged by what is there."""
     try:
         with os.scandir(folder) as entries:

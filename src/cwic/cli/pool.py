@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 
@@ -19,36 +19,68 @@ from cwic.errors import CwicError
 from cwic.evaluation.cores import share_cores
 
 
-def in_processes(work: Work, jobs: Sequence[Job], processes: int, threads: int) -> Iterator[tuple[int, Outcome]]:
+class ProcessDiedError(CwicError):
+    """A process ended while it worked on a file, which need not be the fault of the file."""
+
+
+def in_processes(work: Work, jobs: Iterable[Job], processes: int, threads: int) -> Iterator[tuple[int, Outcome]]:
     """Does the work of each job in one of that many processes, of that many threads each.
 
     Yields the index of a job and its outcome, in the order in which they end. A process that dies fails its job, and
     another takes its place. All of them end when the iterator is closed.
     """
-    waiting = iter(enumerate(jobs))
-    workers: list[_Worker] = []
-    try:
-        for index, job in islice(waiting, processes):
-            workers.append(_Worker(work, threads))
-            workers[-1].give(index, job)
-        while workers:
-            ready = wait([worker.connection for worker in workers])
-            for worker in [worker for worker in workers if worker.connection in ready]:
-                index, outcome = worker.index, worker.take()
-                following = next(waiting, None)
-                is_dead = outcome is None
-                if is_dead or following is None:
+    with closing(Pool(work, processes, threads)) as pool:
+        yield from pool.outcomes(jobs)
+
+
+class Pool:
+    """Processes for more than one run of jobs: those of a run that is over wait, with their model, for the next."""
+
+    def __init__(self, work: Work, processes: int, threads: int) -> None:
+        self._work, self._processes, self._threads = work, processes, threads
+        self._idle: list[_Worker] = []
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[tuple[int, Outcome]]:
+        """As `in_processes`. Jobs are taken when a process is free for them, and may come into being then."""
+        waiting = iter(enumerate(jobs))
+        workers: list[_Worker] = []
+        try:
+            for index, job in islice(waiting, self._processes):
+                workers.append(self._worker())
+                workers[-1].give(index, job)
+            while workers:
+                ready = wait([worker.connection for worker in workers])
+                for worker in [worker for worker in workers if worker.connection in ready]:
+                    index, job, outcome = worker.index, worker.job, worker.take()
+                    is_dead = outcome is None
                     workers.remove(worker)
-                    worker.end()
-                if following is not None:
-                    # The next job is given before what was made of this one is written.
                     if is_dead:
-                        workers.append(_Worker(work, threads))
-                    (workers[-1] if is_dead else worker).give(*following)
-                yield index, outcome or failure([], jobs[index], worker.death())
-    finally:
-        for worker in workers:
+                        worker.end()
+                    else:
+                        self._idle.append(worker)
+                    following = next(waiting, None)
+                    if following is not None:
+                        # The next job is given before what was made of this one is written.
+                        workers.append(self._worker())
+                        workers[-1].give(*following)
+                    yield index, outcome or failure([], job, worker.death())
+        finally:
+            for worker in workers:
+                worker.end()
+
+    def close(self) -> None:
+        """End all processes."""
+        for worker in self._idle:
             worker.end()
+        self._idle = []
+
+    def _worker(self) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_alive():
+                return worker
+            worker.end()
+        return _Worker(self._work, self._threads)
 
 
 class _Worker:
@@ -59,6 +91,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, its_end = context.Pipe()
         self.index = -1
+        self.job = Job("", "")
         self._process = context.Process(target=_serve, args=(its_end, work, threads), daemon=True)
         with _interrupts_held():
             self._process.start()
@@ -66,7 +99,7 @@ class _Worker:
 
     def give(self, index: int, job: Job) -> None:
         """A job to work on. If the process is dead, `take` says so."""
-        self.index = index
+        self.index, self.job = index, job
         with suppress(OSError):
             self.connection.send(job)
 
@@ -82,7 +115,11 @@ class _Worker:
         """Why it died, as far as that is known, after its end."""
         code = self._process.exitcode or 0
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return CwicError(f"its process {how}; if memory ran out, fewer --jobs take less")
+        return ProcessDiedError(f"its process {how}; if memory ran out, fewer --jobs take less")
+
+    def is_alive(self) -> bool:
+        """Whether it can take a job."""
+        return self._process.is_alive()
 
     def end(self) -> None:
         """Ends it at once, if it has not ended by itself."""

@@ -88,11 +88,12 @@ def plan_all(
     return Plan(without_clashes(jobs), others, unread, list(dict.fromkeys(folders)))
 
 
-def others_line(others: Sequence[str], kind: str) -> str:
-    """What is said of the files that were left out."""
+def others_line(others: Sequence[str], kind: str, count: int | None = None) -> str:
+    """What is said of the files that were left out: those, or as many as `count` says, of which some are given."""
+    count = len(others) if count is None else count
     named = ", ".join(map(shown, others[:NAMED]))
-    more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-    return f"{len(others)} left out, no {kind}: {named}{more}"
+    more = f" and {count - NAMED} more" if count > NAMED else ""
+    return f"{count} left out, no {kind}: {named}{more}"
 
 
 def _walk(folder: str, output: Path, patterns: Patterns, unread: list[tuple[str, OSError]]) -> list[str]:

@@ -1,0 +1,285 @@
+"""`cwic batch`: more pictures than one machine codes, from and to any place that fsspec reaches."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cwic.cli import bar, batch, lossy, options, pair
+from cwic.cli.decoding import Decoding, format_of
+from cwic.cli.encode import is_picture
+from cwic.cli.encoding import Encoding
+from cwic.cli.plan import folds_case, shown
+from cwic.cli.tree import Patterns, others_line
+from cwic.errors import InputError
+from cwic.evaluation.cores import threads_each
+from cwic.extras import require
+from cwic.models.catalog import chosen
+from cwic.progress import report
+from cwic.threads import thread_count
+
+if TYPE_CHECKING:
+    from cwic.batch.listing import Told, Wanted
+    from cwic.batch.manifest import Manifest, Plan
+    from cwic.batch.shard import Counts
+
+NAMED = 8
+"""As many failures are named at the end; `cwic batch status` names all."""
+_NEEDED = ("fsspec", "pyarrow", "tenacity")
+
+
+class _RunByDefault(TyperGroup):
+    """`cwic batch SRC DST` is `cwic batch run SRC DST`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in self.commands:
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunByDefault, help="Very many pictures: on the cores of this machine or a Ray cluster.", rich_markup_mode=None
+)
+
+Dst = Annotated[str, typer.Argument(metavar="DST", help="Folder or URL of the outputs.", show_default=False)]
+
+
+@app.command("run")
+def run(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC", help="Folder, URL, list of paths (.txt, .parquet) or tars (*.tar).", show_default=False
+        ),
+    ],
+    target: Dst,
+    decode: Annotated[bool, typer.Option("--decode", help="The way back: .cwic files to pictures.")] = False,
+    format: Annotated[str, typer.Option("--format", help="With --decode, of the pictures: png, jpg, webp ...")] = "png",
+    output_quality: Annotated[
+        int | None,
+        typer.Option(
+            "--output-quality", help=f"Of JPEG, WebP, AVIF; {lossy.GOOD}.", min=1, max=100, show_default=False
+        ),
+    ] = None,
+    quality: options.Quality = None,
+    target_bytes: options.TargetBytes = None,
+    target_bpp: options.TargetBpp = None,
+    target_psnr: options.TargetPsnr = None,
+    target_ms_ssim: options.TargetMsSsim = None,
+    target_ssimulacra2: options.TargetSsimulacra2 = None,
+    effort: options.Effort = options.DEFAULT_EFFORT,
+    model: options.Model = None,
+    tune: options.Tune = None,
+    strip: options.Strip = False,
+    tile: options.Tile = None,
+    robust: options.Robust = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            "--ray", help="Ray cluster to run on: auto, or HOST:PORT.", envvar="RAY_ADDRESS", show_default=False
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", help="Pictures at a time; with --ray, shards. As many as fit.", min=1, show_default=False
+        ),
+    ] = None,
+    cpus: Annotated[int, typer.Option("--cpus", help="With --ray, processors for each shard.", min=1)] = 1,
+    gpus: Annotated[
+        float, typer.Option("--gpus", help="With --ray and --device cuda, GPUs for each shard: 1, 0.5 ...", min=0.01)
+    ] = 1.0,
+    shard: Annotated[
+        int | None,
+        typer.Option(
+            "--shard", help="Pictures of a shard. 1000, fewer where there are few.", min=1, show_default=False
+        ),
+    ] = None,
+    on_change: Annotated[bool, typer.Option("--on-change", help="List again; code what changed or is new.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed.")] = False,
+    device: batch.OnDevice = batch.Device.cpu,
+    include: batch.Include = None,
+    exclude: batch.Exclude = None,
+    no_limits: batch.NoLimits = False,
+    force: batch.Force = False,
+    as_json: batch.AsJson = False,
+) -> None:
+    """Code all pictures of SRC into DST, shard by shard; the same command goes on with a stopped run.
+
+    cwic batch status DST says how far it is, and what failed. Needs pip install cwic[cluster].
+    """
+    options.check(quality, target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2, tune=tune)
+    suffix = f".{format.lower().lstrip('.')}"
+    if decode and output_quality is not None and not lossy.has_quality(format_of(f"x{suffix}")):
+        raise typer.BadParameter("--output-quality is for pictures with loss, such as --format jpg")
+    if decode:
+        format_of(f"x{suffix}")
+    patterns = Patterns(include or (), exclude or ())
+    processes = 1 if ray else jobs or (1 if device is batch.Device.cuda else thread_count())
+    common: dict[str, Any] = {"tiles_at_a_time": 1, "device": device.value, "no_limits": no_limits}
+    work: Encoding | Decoding
+    told: dict[str, Any]
+    if decode:
+        work = Decoding(model, None, 1, False, output_quality, force=True, skip_existing=False, **common)
+        told = {"format": suffix, "output_quality": output_quality, "model": model}
+    else:
+        targets: dict[str, Any] = {
+            "quality": quality,
+            "target_bytes": target_bytes,
+            "target_bpp": target_bpp,
+            "target_psnr": target_psnr,
+            "target_ms_ssim": target_ms_ssim,
+            "target_ssimulacra2": target_ssimulacra2,
+        }
+        how: dict[str, Any] = {"effort": effort, "strip": strip, "tile": tile, "robust": robust}
+        work = Encoding(
+            **targets, **how, model=model, tune=tune, force=True, skip_existing=False, verbose=False, **common
+        )
+        told = {**targets, **how, "model": chosen(model, tune)}
+    told |= {"decode": decode, "include": list(patterns.include), "exclude": list(patterns.exclude)}
+
+    def work_on(_: int) -> None:
+        _require()
+        from cwic.batch.listing import Wanted
+        from cwic.batch.manifest import Manifest, Plan
+        from cwic.batch.shard import do_shard
+        from cwic.batch.status import failure_line, failures, status_of
+        from cwic.batch.store import Target, is_local, local_path
+        from cwic.cli.coder import PoolCoder
+
+        place = Target(target)
+        manifest = Manifest(place)
+        named = local_path(source) if is_local(source) else source
+        wanted = Wanted(
+            (lambda suffix: suffix.lower() == pair.SUFFIX) if decode else is_picture,
+            suffix if decode else pair.SUFFIX,
+            patterns,
+            place.url,
+        )
+        workers = processes
+        if ray:
+            from cwic.batch import on_ray
+
+            workers = jobs or on_ray.connect(ray) // cpus or 1
+        with bar.shown("decoding" if decode else "encoding"):
+            plan = _planned(manifest, Plan(named, told), wanted, shard, workers, on_change, retry_failed)
+            coder = PoolCoder(work, processes, cpus if ray else threads_each(processes))
+            left = manifest.left(plan)
+            counts: Iterator[Counts]
+            if ray and left:
+                gpu = gpus if device is batch.Device.cuda else 0
+                counts = on_ray.do_shards(
+                    left, place.url, coder, is_fresh=plan.is_fresh, force=force, cpus=cpus, gpus=gpu, at_most=jobs
+                )
+            else:
+                counts = (do_shard(name, place.url, coder, is_fresh=plan.is_fresh, force=force) for name in left)
+            with closing(coder):
+                _follow(counts, plan, len(left))
+        status = status_of(manifest, plan)
+        for _, row in zip(range(NAMED), failures(manifest), strict=False):
+            batch.say(f"cwic: {failure_line(row)}")
+        if status.failed > NAMED:
+            batch.say(f"cwic: and {status.failed - NAMED} more: cwic batch status {shown(target)}")
+        batch.report(str(status), {"target": place.url, **status.record()}, as_json=as_json)
+        if status.exit_code:
+            raise typer.Exit(status.exit_code)
+
+    batch.run([source], work_on)
+
+
+@app.command("status")
+def status(target: Dst, as_json: batch.AsJson = False) -> None:
+    """Sum up a run: what is done, every failure, and how long the rest takes at the same pace."""
+
+    def work(_: int) -> None:
+        _require()
+        from cwic.batch.manifest import Manifest
+        from cwic.batch.status import failure_line, failures, status_of
+        from cwic.batch.store import Target
+
+        manifest = Manifest(Target(target))
+        plan = manifest.plan()
+        if plan is None:
+            raise InputError("there is no run, or its listing is not complete")
+        found = status_of(manifest, plan)
+        for folder, reason in plan.unread:
+            batch.report(f"{folder}: {reason}", {"unread": folder, "error": reason}, as_json=as_json)
+        for row in failures(manifest):
+            batch.report(failure_line(row), {"input": row.name, **row._asdict()}, as_json=as_json)
+        batch.report(str(found), {"target": manifest.target.url, **found.record()}, as_json=as_json)
+        if found.exit_code:
+            raise typer.Exit(found.exit_code)
+
+    batch.run([target], work)
+
+
+def _require() -> None:
+    for package in _NEEDED:
+        require(package, "cluster")
+
+
+def _planned(
+    manifest: Manifest,
+    asked: Plan,
+    wanted: Wanted,
+    shard: int | None,
+    workers: int,
+    on_change: bool,
+    retry_failed: bool,
+) -> Plan:
+    """The plan of a run: made, found, or brought up to date."""
+    from cwic.batch import planning
+
+    key = _key(manifest.target.url)
+    plan = manifest.plan()
+    if plan is None:
+        plan, told = planning.make_plan(manifest, asked, wanted, key, shard=shard, workers=workers)
+        _tell(told, wanted)
+        return plan
+    if plan.source != asked.source:
+        raise InputError(f"the target belongs to a run over {shown(plan.source)}")
+    if different := [name for name, value in asked.options.items() if plan.options.get(name) != value]:
+        before = {name: plan.options.get(name) for name in different}
+        raise InputError(f"the target belongs to a run with other options: {before}")
+    if on_change:
+        changes, told = planning.update(manifest, plan, wanted, key)
+        _tell(told, wanted)
+        batch.say(f"cwic: {changes.changed} changed, {changes.new} new, {changes.gone} gone")
+    if retry_failed:
+        batch.say(f"cwic: {planning.retry_failed(manifest)} are tried again")
+    return plan
+
+
+def _tell(told: Told, wanted: Wanted) -> None:
+    for folder, reason in told.unread:
+        batch.say(batch.complaint(folder, reason))
+    if told.others:
+        kind = "picture" if wanted.suffix == pair.SUFFIX else "cwic file"
+        batch.say(f"cwic: {others_line(told.named, kind, told.others)}")
+
+
+def _follow(counts: Iterator[Counts], plan: Plan, shards: int) -> None:
+    """Says how far the run is while shards end."""
+    coded = 0
+    for ended, found in enumerate(counts, 1):
+        coded += found.coded + found.failed
+        report("files", coded, round(coded * shards / ended))
+
+
+def _key(target: str) -> Callable[[str], str]:
+    """Names in a target that are one file have the same key."""
+    from cwic.batch.store import is_local
+
+    if not is_local(target):
+        return str
+    there = target
+    while not os.path.isdir(there):
+        there = os.path.dirname(there)
+    folds = folds_case(there)
+    return lambda name: unicodedata.normalize("NFC", name).casefold() if folds else name
