@@ -174,7 +174,7 @@ class QuadtreePrior:
         return np.ascontiguousarray((y_hat * self.step(level)).transpose(2, 0, 1)[None], np.float32)
 
     def step(self, level: int) -> NDArray[np.float64]:
-        """What a unit of y_hat is worth in units of y: `[M]`."""
+        """The worth of a unit of y_hat in units of y: `[M]`."""
         step: NDArray[np.float64] = np.exp2(-self.log2_gain(level) / (1 << STREAM_BITS) - VALUE_BITS)
         return step
 
