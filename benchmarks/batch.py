@@ -110,7 +110,7 @@ class Cluster:
     def __init__(self, nodes: int) -> None:
         from ray.cluster_utils import Cluster as RayCluster
 
-        self._options = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
+        self._options: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
         self._cluster = RayCluster(initialize_head=True, head_node_args=self._options)
         self.others = [self.add() for _ in range(nodes - 1)]
         self.address = self._cluster.address
