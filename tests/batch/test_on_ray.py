@@ -33,6 +33,7 @@ def on_ray() -> Iterator[Any]:
     pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install cwic[cluster]")
     variables = {"CWIC_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     ray.init(
+        address="local",  # not a cluster that this machine happens to have
         num_cpus=1,
         include_dashboard=False,
         object_store_memory=80_000_000,
