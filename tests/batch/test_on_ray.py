@@ -24,23 +24,26 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def on_ray() -> Iterator[Any]:
     """The module, joined to a cluster."""
-    os.environ |= {
-        "RAY_raylet_start_wait_time_s": "200",
-        "RAY_agent_register_timeout_ms": "200000",
-    }  # on a machine that has other things to do
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # before Ray is imported: it asks nobody on the network
     ray = pytest.importorskip("ray", reason="Ray is not installed: pip install cwic[cluster]")
     pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install cwic[cluster]")
     variables = {"CWIC_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    ray.init(
-        address="local",  # not a cluster that this machine happens to have
-        num_cpus=1,
-        include_dashboard=False,
-        object_store_memory=80_000_000,
-        log_to_driver=False,
-        logging_level="ERROR",
-        runtime_env={"env_vars": variables},
-    )
+    for tries_left in (2, 1, 0):  # Ray gives its own agent 15 s to start: too few on a busy machine
+        try:
+            ray.init(
+                address="local",  # not a cluster that this machine happens to have
+                num_cpus=1,
+                include_dashboard=False,
+                object_store_memory=80_000_000,
+                log_to_driver=False,
+                logging_level="ERROR",
+                runtime_env={"env_vars": variables},
+            )
+            break
+        except Exception:
+            ray.shutdown()
+            if not tries_left:
+                raise
     from cwic.batch import on_ray
 
     yield on_ray
