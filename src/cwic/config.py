@@ -1,4 +1,4 @@
-"""The shapes of the models, one class for each family: variants are rows of numbers, never another class."""
+"""Configurations of the models, one class for each family. Variants are other numbers, never another class."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 PSNR, MS_SSIM, EYE = TUNES = ("psnr", "ms-ssim", "eye")
-"""What models are trained to please: the squared error, MS-SSIM, or SSIMULACRA 2 with some squared error."""
+"""The distortions that models are trained for: the squared error, MS-SSIM, or SSIMULACRA 2 with some squared error."""
 
 PREVIEW_SCALES = (8, 16)
-"""How many pixels of a side become one in a small picture that costs little to decode."""
+"""The scales of cheap previews: the pixels of a side that become one."""
 
 Attention = Literal["cross-window", "window", "none"]
 AttentionForm = Literal["gated", "residual"]
@@ -27,7 +27,7 @@ class CwicConfig:
 
     family: ClassVar[str] = "cwic"
     variable_rate: ClassVar[bool] = True
-    """Whether one model has all qualities, 0-100."""
+    """True if one model has all qualities, 0-100."""
 
     M: int = 320
     """Latent channels at 1/16; a multiple of 4."""
@@ -38,7 +38,7 @@ class CwicConfig:
     feature_width: int = 16
     feature_growth: int = 16
     feature_encoding: bool = True
-    """Whether g_a has the dense-block module on the planes."""
+    """True if g_a has the dense-block module on the planes."""
     attention: Attention = "none"
     """What each attention branch attends to; `window` is the window alone, `none` leaves the branches out."""
     attention_form: AttentionForm = "gated"
@@ -89,13 +89,13 @@ class Cwam2024Config:
     N: int = 320
     """Channels of every transform, and of y and z; a multiple of the 8 attention heads."""
     attention: Attention = "cross-window"
-    """What is at the head of each CWAM's gate; `window` attends to the window alone, `none` leaves the modules out."""
+    """The attention in each CWAM's gate; `window` attends to the window alone, `none` leaves the modules out."""
     feature_encoding: bool = True
-    """Whether the dense-block module stands before g_a and after g_s."""
+    """True if the dense-block module stands before g_a and after g_s."""
     residual_attention: bool = True
-    """Whether a residual attention block ends g_a and begins g_s."""
+    """True if a residual attention block ends g_a and begins g_s."""
     context: Context = "serial"
-    """Whether the hyperprior's scales and means are refined from the latents before, or used as they are."""
+    """`serial` refines the hyperprior's scales and means from the latents before; `none` uses them as they are."""
 
     def __post_init__(self) -> None:
         if self.N < 8 or self.N % 8:

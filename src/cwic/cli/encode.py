@@ -1,4 +1,4 @@
-"""`cwic encode`: pictures to .cwic files."""
+"""`cwic encode`: encode pictures to .cwic files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes of one file of a run: the same whether it is coded here or in another process."""
+"""The outcome of one file of a run, the same whether it is coded here or in another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which output is made from which input: beside it or in a folder, to a pipe, and never two to one name."""
+"""Pair inputs with outputs: beside the input, in a folder or to a pipe, and never two with one name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Several files at a time, in processes that take one file after the other and keep the model loaded.
+"""Code several files at a time, in processes that take one file after another and keep the model loaded.
 
-They read and code, and this process writes: it can end them at any moment, and nothing half done is left. Unlike a
+The processes read and code, and this one writes. So it can end them at any moment without half-done files. Unlike in a
 pool of the standard library, a process that dies takes no file with it but its own.
 """
 
@@ -129,7 +129,7 @@ class _Worker:
 
 
 def _serve(connection: Connection, work: Work, threads: int) -> None:
-    """What a process does until nobody sends any more."""
+    """Serve tasks in a process until the sender is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be held back
     share_cores(threads)  # before numpy is imported
     with suppress(EOFError, OSError):

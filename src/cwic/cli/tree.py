@@ -27,16 +27,16 @@ class Patterns(NamedTuple):
     exclude: Sequence[str] = ()
 
     def leave_out(self, path: str) -> bool:
-        """Whether a file or a whole folder is excluded."""
+        """Return whether a file or a whole folder is excluded."""
         return _fits(path, self.exclude)
 
     def take(self, path: str) -> bool:
-        """Whether a file is wanted."""
+        """Return whether a file is wanted."""
         return not self.leave_out(path) and (not self.include or _fits(path, self.include))
 
 
 class Plan(NamedTuple):
-    """What a command has to do.
+    """The work of a command on folders.
 
     Attributes:
         jobs: inputs and outputs.
@@ -123,7 +123,7 @@ def _walk(folder: str, output: Path, patterns: Patterns, unread: list[tuple[str,
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
-    """What tells one folder from all others, None if it is not there."""
+    """Return the identity of a folder on its disk; None if the folder does not exist."""
     try:
         found = folder.stat()
     except OSError:
