@@ -120,14 +120,15 @@ class Cluster:
     def __init__(self, nodes: int) -> None:
         from ray.cluster_utils import Cluster as RayCluster
 
-        self._options = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
+        self._options: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
         self._cluster = _patiently(lambda: RayCluster(initialize_head=True, head_node_args=self._options))
         self.others = [self.add() for _ in range(nodes - 1)]
         self.address = self._cluster.address
 
     def add(self) -> Any:
         """One more node."""
-        return _patiently(lambda: self._cluster.add_node(**{**self._options, "include_dashboard": None}))
+        options: dict[str, Any] = {**self._options, "include_dashboard": None}
+        return _patiently(lambda: self._cluster.add_node(**options))
 
     def kill_node(self) -> None:
         """kill -9 of the raylet of a node that is not the head; another node comes in its place."""
