@@ -127,7 +127,8 @@ class Cluster:
 
     def add(self) -> Any:
         """One more node."""
-        return _patiently(lambda: self._cluster.add_node(**{**self._options, "include_dashboard": None}))
+        options: dict[str, Any] = {**self._options, "include_dashboard": None}
+        return _patiently(lambda: self._cluster.add_node(**options))
 
     def kill_node(self) -> None:
         """kill -9 of the raylet of a node that is not the head; another node comes in its place."""

@@ -54,6 +54,17 @@ def test_a_shard_that_is_to_be_done_again_keeps_its_results_until_then(manifest:
     assert manifest.earlier("00000") == []
 
 
+def test_what_a_killed_run_left_among_its_own_files_is_removed(manifest: Manifest) -> None:
+    manifest.add(ENTRIES, 5)
+    left = f".cwic-{'0' * 16}.tmp"
+    for place in (".cwic-batch", ".cwic-batch/started", ".cwic-batch/done"):
+        manifest.target.write(f"{place}/{left}", b"half")
+    manifest.tidy()
+    assert [manifest.target.names(f".cwic-batch/{kind}") for kind in ("started", "done")] == [[], []]
+    assert left not in manifest.target.names(".cwic-batch")
+    assert manifest.entries("00000") == ENTRIES
+
+
 def test_plans_of_others_are_refused(manifest: Manifest) -> None:
     manifest.target.write(".cwic-batch/plan.json", b'{"version": 2}')
     with pytest.raises(InputError, match="not of this version"):

@@ -91,6 +91,11 @@ class Manifest:
         """When the run began, by the clock of the store; 0 if it does not say."""
         return self.target.changed(_BEGUN) or 0.0
 
+    def tidy(self) -> None:
+        """Remove what a killed run left half written among its own files."""
+        kinds = ("manifest", "started", "done", "again")
+        self.target.tidy([OWN_FOLDER, *(f"{OWN_FOLDER}/{kind}" for kind in kinds)])
+
     def add(self, entries: Iterable[Entry], size: int, first: int = 0) -> int:
         """Write entries as shards of that size, numbered from `first` on. Returns the number after the last."""
         stream = iter(entries)

@@ -237,6 +237,7 @@ def _planned(
     from cwic.batch import planning
 
     key = _key(manifest.target.url)
+    manifest.tidy()
     plan = manifest.plan()
     if plan is None:
         plan, told = planning.make_plan(manifest, asked, wanted, key, shard=shard, workers=workers)
