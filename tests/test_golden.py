@@ -1,4 +1,4 @@
-"""The golden files of cwic-s, cwic-s-eye and cwic-m, made once on one machine, decode here to the very same latents."""
+"""The golden files of cwic-s, cwic-s-eye, cwic-m and cwic-m-eye, made once on one machine, decode here to the very same latents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cwic.container import read_container
 GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.mark.parametrize("name", ["cwic_s", "cwic_s_eye", "cwic_s_tiled", "cwic_m"])
+@pytest.mark.parametrize("name", ["cwic_s", "cwic_s_eye", "cwic_s_tiled", "cwic_m", "cwic_m_eye"])
 def test_the_golden_file_decodes_to_its_latents_and_pixels(name: str) -> None:
     data = (GOLDEN / f"{name}.cwic").read_bytes()
     latents_hash = runpy.run_path(str(GOLDEN / "make_cwic.py"))["latents_hash"]

@@ -214,7 +214,7 @@ def test_the_table_is_shown_when_the_results_cannot_be_written(
 def test_unknown_codec(run_cwic: Run, folder: Path, tmp_path: Path) -> None:
     answer = run_cwic("eval", folder, "-c", "gif", "-o", tmp_path)
     assert answer.code == 1
-    assert "there are: cwic-s, cwic-s-eye, cwic-m, cwic-s-ms-ssim, jpeg" in answer.err
+    assert "there are: cwic-s, cwic-s-eye, cwic-m, cwic-m-eye, cwic-s-ms-ssim, jpeg" in answer.err
 
 
 def test_it_needs_no_extra(run_cwic: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ def golden_files(photograph: Image.Image) -> dict[str, bytes]:
         "cwic_s": cwic.encode(photograph, quality=40, model="cwic-s", strip=True),
         "cwic_m": cwic.encode(photograph.crop((100, 60, 292, 188)), quality=60, model="cwic-m", strip=True),
         "cwic_s_eye": cwic.encode(photograph.crop((60, 40, 252, 168)), quality=70, model="cwic-s-eye", strip=True),
+        "cwic_m_eye": cwic.encode(photograph.crop((130, 90, 322, 218)), quality=60, model="cwic-m-eye", strip=True),
         "cwic_s_tiled": cwic.encode(tiled, quality=60, model="cwic-s", tile=128, metadata=metadata),
     }
 
