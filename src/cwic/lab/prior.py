@@ -33,7 +33,7 @@ def lmbda_of(level: Tensor) -> Tensor:
 
 
 class PriorNetworks(nn.Module):
-    """The networks whose results encoder and decoder must agree on; `cwic.latents.quadtree.QuadtreePrior` once exported."""
+    """The networks whose results encoder and decoder must agree on; see `cwic.latents.quadtree.QuadtreePrior`."""
 
     def __init__(self, config: CwicConfig) -> None:
         super().__init__()
