@@ -1,4 +1,4 @@
-"""Configurations of the models, one class for each family. Variants are other numbers, never another class."""
+"""Configurations of the models, one class for each family. Variants differ in numbers, never in their class."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class CwicConfig:
     feature_encoding: bool = True
     """True if g_a has the dense-block module on the planes."""
     attention: Attention = "none"
-    """What each attention branch attends to; `window` is the window alone, `none` leaves the branches out."""
+    """The reach of each attention branch: `window` attends to the window alone, `none` leaves the branches out."""
     attention_form: AttentionForm = "gated"
-    """`gated` has the attention at the head of a CWAM's gate, `residual` adds what it gives of a normalised input."""
+    """`gated` puts the attention at the head of the gate of a CWAM; `residual` adds that of a normalised input."""
     attention_every: int = 0
-    """0 puts a branch last in g_a and first in g_s; k, of residual ones, after every k-th block of both trunks."""
+    """0 puts a branch last in g_a and first in g_s; k puts a residual branch after every k-th block of both trunks."""
     attention_dim: int = 192
     """Channels of a branch, at 1/16."""
     attention_heads: int = 6

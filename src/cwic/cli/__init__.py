@@ -1,11 +1,11 @@
 """The `cwic` command.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 run-time error, 2 usage, 3 damaged file, 4 model
-missing or different, 5 target not reachable, 6 output exists, 130 interrupted. Of several files, the highest
-code counts; an error that is none of cwic's own is a line too, and a 1.
+missing or different, 5 target not reachable, 6 output exists, 130 interrupted. A run over several files exits with the
+highest code among them. An error that is none of cwic's own is reported in one line too, with code 1.
 
-Numpy and Pillow are imported inside the commands that need them: `cwic info` must answer at once. So is torch, which
-only `train`, `export`, `data shard`, `models import` and `models show` without weights need.
+Numpy and Pillow are imported inside the commands that need them, so that `cwic info` answers at once. The same holds
+for torch, which only `train`, `export`, `data shard`, `models import` and `models show` without weights need.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _root(
 def main() -> None:
     """Run the command line, and exit with its code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        # A name that the terminal cannot write is printed with escapes, and ends nothing.
+        # A name that the terminal cannot show is printed with escapes instead of ending the run.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="cwic")

@@ -19,15 +19,23 @@ if TYPE_CHECKING:
     from rich.live import Live
 
 DELAY = 1.0
-"""Seconds that nothing is shown."""
+"""Seconds before the bar appears."""
 UNITS = ("measurements", "files", "probes", "tiles", "blocks")
-"""The units that are counted: each may consist of many of the next."""
+"""The units that are counted, from the largest to the smallest: one unit may consist of many of the next."""
 _FRAMES_PER_SECOND = 4
 _WIDTH = 24
 
 
 class Count(NamedTuple):
-    """A count: done, total, where and when counting began, and when the last one was done."""
+    """The progress in one unit.
+
+    Attributes:
+        done: the number of units that are done.
+        total: the number of units in all; None if unknown.
+        first: the value of `done` when counting began.
+        start: the time when counting began, in seconds.
+        last: the time when the last unit was done, in seconds.
+    """
 
     done: int
     total: int | None
@@ -37,18 +45,22 @@ class Count(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Of a second; 0 where nothing is known yet."""
+        """Units per second; 0 if it is not known yet."""
         return (self.done - self.first) / (self.last - self.start) if self.last > self.start else 0.0
 
     def left(self, now: float) -> float | None:
-        """Seconds until all are done, None where nobody knows."""
+        """Return the seconds until all units are done; None if they cannot be estimated.
+
+        Args:
+            now: the current time in seconds, on the clock of `start`.
+        """
         if self.total is None or not self.rate:
             return None
         return max((self.total - self.done) / self.rate - (now - self.last), 0.0)
 
 
 class Bar:
-    """Listens to what the codec reports, and shows it."""
+    """A progress bar that listens to the reports of the codec (`cwic.progress`)."""
 
     def __init__(self, label: str) -> None:
         self._label = label
@@ -62,7 +74,13 @@ class Bar:
         self._timer.start()
 
     def tell(self, unit: str, done: int, total: int | None) -> None:
-        """Takes a report of `cwic.progress`."""
+        """Take a report of `cwic.progress`.
+
+        Args:
+            unit: the unit that is counted, such as "tiles".
+            done: the number of units that are done.
+            total: the number of units in all; None if unknown.
+        """
         now, old = monotonic(), self._counts.get(unit)
         if old is None or done < old.done:
             self._counts[unit] = Count(done, total, done, now, now)
@@ -70,7 +88,7 @@ class Bar:
             self._counts[unit] = old._replace(done=done, total=total, last=now if done > old.done else old.last)
 
     def line(self, now: float) -> tuple[str, Count | None, str]:
-        """Return the three parts of a line: before the bar, the bar, and after it."""
+        """Return the parts of a line: the text before the bar, the count that the bar shows, and the text after it."""
         counts = {unit: self._counts[unit] for unit in UNITS if unit in self._counts}
         unit = next((unit for unit, count in counts.items() if count.total is None or count.total > 1), None)
         if unit is None:
@@ -81,7 +99,7 @@ class Bar:
         if rate:
             parts.append(f"{rate:.1f} {unit}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
         parts.append(_clock(now - self._start) if left is None else f"{_clock(left)} left")
-        # Of what is in work now: of files and probes, which of its tiles.
+        # Within the file or probe that is in work now: the number of the tile.
         inner = [c for u, c in counts.items() if UNITS.index(u) > UNITS.index(unit) and (c.total or 0) > 1]
         if inner:
             parts.append(f"tile {min(inner[-1].done + 1, inner[-1].total or 0)}/{inner[-1].total}")
@@ -89,7 +107,7 @@ class Bar:
 
     @contextmanager
     def hidden(self) -> Iterator[None]:
-        """Nothing is shown inside, and the line is empty."""
+        """Hide the bar and keep its line empty inside the context."""
         with self._lock:
             was_shown = self._live is not None
             self._clear()
@@ -100,7 +118,7 @@ class Bar:
                     self._show()
 
     def close(self) -> None:
-        """Clears the line for good."""
+        """Remove the bar for good."""
         self._is_open = False
         self._timer.cancel()
         with self._lock:
@@ -145,13 +163,13 @@ _bar: Bar | None = None
 
 
 def is_possible() -> bool:
-    """Whether stderr is a terminal."""
+    """Return whether a bar can be shown: True if stderr is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager
 def shown(label: str) -> Iterator[None]:
-    """Shows how far the work inside is, if that takes some seconds and stderr is a terminal."""
+    """Show the progress of the work inside, if it takes longer than `DELAY` and stderr is a terminal."""
     global _bar
     if not is_possible():
         yield

@@ -25,7 +25,7 @@ PASSED_ON = (
     KeyboardInterrupt,
     SystemExit,
     GeneratorExit,
-    BrokenPipeError,  # nobody reads any more: typer ends the run quietly
+    BrokenPipeError,  # the reader of stdout is gone: typer ends the run quietly
     typer.Exit,
     typer.Abort,
     typer.BadParameter,
@@ -78,9 +78,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Results as one JSON object
 
 
 def run(names: Sequence[str], work: Callable[[int], None]) -> None:
-    """Do `work(index)` for every name. A failure, whatever it is, is reported and does not stop the others.
+    """Do `work(index)` for every name. A failure is reported and does not stop the others.
 
-    Exits with the highest exit code among the failures, if there are any.
+    Raises:
+        typer.Exit: there were failures; its code is the highest among them.
     """
     worst = 0
     for index, name in enumerate(names):
@@ -95,13 +96,16 @@ def run(names: Sequence[str], work: Callable[[int], None]) -> None:
 
 
 def complain(name: str, error: BaseException) -> int:
-    """Say what went wrong with a file, in one line; in Python's development mode, where too. Returns its exit code."""
+    """Report the failure of a file on stderr, in one line, and return its exit code.
+
+    In Python's development mode, the traceback of an unexpected error is printed too.
+    """
     say(complaint(name, reason_of(error)))
     return exit_code_of(error)
 
 
 def complaint(name: str, text: str) -> str:
-    """The line that says something of a file."""
+    """Return a message about a file, as one line."""
     return f"cwic: {'stdin' if name == PIPE else shown(name)}: {text}"
 
 
@@ -111,13 +115,13 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def check_skip(*, skip_existing: bool, force: bool) -> None:
-    """Refuse two wishes for outputs that exist. Raises typer.BadParameter (usage, exit code 2)."""
+    """Refuse both `--skip-existing` and `--force`. Raises typer.BadParameter (usage, exit code 2)."""
     if skip_existing and force:
         raise typer.BadParameter("--skip-existing keeps existing outputs and --force replaces them: one of the two")
 
 
 def read(source: str) -> bytes:
-    """All bytes of a file or of stdin. Raises InputError."""
+    """Return all bytes of a file or of stdin. Raises InputError if they cannot be read."""
     if source not in STDIN:
         return read_bytes(source)
     if sys.stdin is None:
@@ -132,7 +136,15 @@ def is_file(source: str) -> bool:
 
 @contextmanager
 def data_of(source: str, *, mapped: bool) -> Iterator[bytes | mmap]:
-    """All bytes of a file or of stdin; of a file as a memory map if `mapped`. Raises InputError."""
+    """Give all bytes of a file or of stdin, for the length of a context.
+
+    Args:
+        source: the path, or a name of stdin.
+        mapped: give a memory map instead of bytes, if the source is a readable file that is not empty.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     if not mapped or not is_file(source) or not os.access(source, os.R_OK) or not Path(source).stat().st_size:
         yield read(source)
         return
@@ -141,7 +153,7 @@ def data_of(source: str, *, mapped: bool) -> Iterator[bytes | mmap]:
 
 
 def limits(lifted: bool) -> Limits:
-    """The limits on files and pictures, those of Pillow among them, lifted or not."""
+    """Return the limits on files and pictures. If they are lifted, Pillow's own limit is lifted too."""
     if not lifted:
         return DEFAULT_LIMITS
     from PIL import Image
@@ -151,13 +163,13 @@ def limits(lifted: bool) -> Limits:
 
 
 def write(target: str, data: bytes | memoryview, *, force: bool) -> None:
-    """Write a whole file, or to stdout, a pipe or a device. Raises as `write_atomically`."""
+    """Write a whole file, or write to stdout, a pipe or a device. Raises the errors of `write_atomically`."""
     if target == PIPE:
         with bar.hidden():
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
     elif Path(target).exists() and not Path(target).is_file() and not Path(target).is_dir():
-        # By the name given: that of a pipe without one leads nowhere when it is resolved.
+        # Opened by the name given: the path of an anonymous pipe leads nowhere once it is resolved.
         try:
             with open(target, "wb") as file:
                 file.write(data)
@@ -168,7 +180,14 @@ def write(target: str, data: bytes | memoryview, *, force: bool) -> None:
 
 
 def report(line: str, record: dict[str, Any], *, as_json: bool, target: str = "") -> None:
-    """One result, to stdout; to stderr where stdout carries the file itself."""
+    """Print one result to stdout; to stderr if stdout carries the file itself.
+
+    Args:
+        line: the result in words.
+        record: the result for JSON.
+        as_json: print the record instead of the line.
+        target: the output that the result is about; `PIPE` if it goes to stdout.
+    """
     text = to_json(record) if as_json else line
     if target == PIPE:
         say(text)
@@ -178,13 +197,16 @@ def report(line: str, record: dict[str, Any], *, as_json: bool, target: str = ""
 
 
 def say(text: str) -> None:
-    """Talk, to stderr."""
+    """Print a message to stderr."""
     with bar.hidden():
         typer.echo(text, err=True)
 
 
 def reason_of(error: BaseException) -> str:
-    """An error in one line; in Python's development mode, where it was raised too."""
+    """Return an error as one line of text.
+
+    In Python's development mode, the traceback is printed too, unless the error is a `CwicError` or an `OSError`.
+    """
     if sys.flags.dev_mode and not isinstance(error, (CwicError, OSError)):
         traceback.print_exception(error)
     if isinstance(error, CwicError):

@@ -1,4 +1,4 @@
-"""`cwic batch`: more pictures than one machine codes, from and to any place that fsspec reaches."""
+"""`cwic batch`: code very many pictures, on one machine or a cluster, from and to any place that fsspec reaches."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from cwic.batch.shard import Counts
 
 NAMED = 8
-"""As many failures are named at the end; `cwic batch status` names all."""
+"""The number of failures that are named at the end; `cwic batch status` names all."""
 _NEEDED = ("fsspec", "pyarrow", "tenacity")
 
 
 class _RunByDefault(TyperGroup):
-    """`cwic batch SRC DST` is `cwic batch run SRC DST`."""
+    """A group of commands in which `cwic batch SRC DST` is short for `cwic batch run SRC DST`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or args[0] not in self.commands:
@@ -233,7 +233,20 @@ def _planned(
     on_change: bool,
     retry_failed: bool,
 ) -> Plan:
-    """The plan of a run: made, found, or brought up to date."""
+    """Return the plan of a run: the one in the target, brought up to date if that is asked for, or else a new one.
+
+    Args:
+        manifest: the manifest of the target.
+        asked: the source and the options that the command names.
+        wanted: the files to list.
+        shard: pictures of a shard; None leaves it to the planning.
+        workers: the number of shards or pictures that are coded at a time.
+        on_change: list the source again, and plan what changed or is new.
+        retry_failed: plan failed pictures again.
+
+    Raises:
+        InputError: the target belongs to a run with another source or other options.
+    """
     from cwic.batch import planning
 
     key = _key(manifest.target.url)
@@ -266,7 +279,7 @@ def _tell(told: Told, wanted: Wanted) -> None:
 
 
 def _follow(counts: Iterator[Counts], plan: Plan, shards: int) -> None:
-    """Says how far the run is while shards end."""
+    """Report the progress of the run whenever a shard ends."""
     coded = 0
     for ended, found in enumerate(counts, 1):
         coded += found.coded + found.failed
@@ -274,7 +287,7 @@ def _follow(counts: Iterator[Counts], plan: Plan, shards: int) -> None:
 
 
 def _key(target: str) -> Callable[[str], str]:
-    """Names in a target that are one file have the same key."""
+    """Return a function that gives names the same key if they are one file in the target."""
     from cwic.batch.store import is_local
 
     if not is_local(target):

@@ -1,4 +1,4 @@
-"""What a shard of `cwic batch` is coded with: processes that keep the model, and outcomes as its rows hold them."""
+"""The coder of `cwic batch`: it codes the pictures of a shard in processes that keep the model loaded."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from cwic.cli.plan import Job
 from cwic.cli.pool import Pool, ProcessDiedError
 
 TRIES = 3
-"""A picture whose process dies is tried as often: the process may have been killed for no fault of the picture."""
+"""Attempts for a picture whose process dies: the process may have been killed for no fault of the picture."""
 
 
 @dataclass
 class PoolCoder:
-    """Codes tasks in processes of this machine. It can be sent to another machine before it is used.
+    """A coder that works in processes of this machine. It can be sent to another machine before it is used.
 
     Attributes:
         work: codes one picture.
-        at_a_time: processes.
-        threads: of each.
-        name: what tells it from other coders.
+        at_a_time: the number of processes.
+        threads: the threads of each process.
+        name: distinguishes this coder from others.
     """
 
     work: Work
@@ -35,7 +35,7 @@ class PoolCoder:
     _pool: Pool | None = None
 
     def coded(self, tasks: Iterable[Task]) -> Coding:
-        """Codes tasks, taken one by one; their numbers and what comes of them, in the order in which they end."""
+        """Code tasks, taken one by one. Yields the number and the result of each, in the order in which they end."""
         if self._pool is None:
             self._pool = Pool(self.work, self.at_a_time, self.threads)
         for tries_left in reversed(range(TRIES)):
@@ -50,7 +50,7 @@ class PoolCoder:
             tasks = died
 
     def close(self) -> None:
-        """End its processes."""
+        """End the processes."""
         if self._pool is not None:
             self._pool.close()
             self._pool = None
@@ -75,6 +75,6 @@ def _coded(task: Task, outcome: Outcome) -> Coded:
 
 
 def _notes(task: Task, said: Iterable[str]) -> str:
-    """What was said of a picture, without the names of its temporary files."""
+    """Return the messages about a picture as one line, without the names of its temporary files."""
     starts = (complaint(task.source, ""), complaint(task.output, ""))
     return "; ".join(text.removeprefix(starts[0]).removeprefix(starts[1]) for text in said)

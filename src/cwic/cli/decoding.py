@@ -19,7 +19,7 @@ from cwic.errors import FormatError
 
 @dataclass
 class Decoding:
-    """The work on each file, with the options of the command. It can be sent to another process."""
+    """The work of `cwic decode` on one file, with the options of the command. It can be sent to another process."""
 
     model: str | None
     area: tuple[int, int, int, int] | None
@@ -34,7 +34,7 @@ class Decoding:
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     def __call__(self, job: Job) -> Made:
-        """The picture of a file, as the bytes of its own file, and what is reported of it."""
+        """Return the decoded picture, coded in the format of its name, with its report."""
         limits = batch.limits(self.no_limits)
         is_there = self.skip_existing and job.clash is None and Path(job.target).is_file()
         check_job(job, force=self.force or is_there)
@@ -88,7 +88,7 @@ class Decoding:
         return Made(record, coded.data, is_there, tuple(notes), problem)
 
     def _size(self, header: Header) -> tuple[int, int]:
-        """Width and height of the picture that is made of a file."""
+        """Return width and height, in pixels, of the picture that is decoded from a file."""
         from cwic.tiling.grid import Box
 
         left, top, width, height = self.area or (0, 0, header.width, header.height)
@@ -103,7 +103,7 @@ def line(record: dict[str, Any]) -> str:
 
 
 def format_of(target: str) -> str:
-    """Pillow's name of the format that a file name asks for. PNG for a pipe or a device.
+    """Return Pillow's name of the format that a file name asks for: PNG for a pipe or a device.
 
     Raises typer.BadParameter (usage, exit code 2) if there is none.
     """

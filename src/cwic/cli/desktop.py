@@ -79,7 +79,7 @@ def _folder(user: bool) -> Path:
 
 
 def _files(folder: Path) -> dict[Path, str]:
-    """The files to write, and what is in them."""
+    """Return the paths of the files to write, and the text of each."""
     thumbnailer = f"""[Thumbnailer Entry]
 TryExec={sys.executable}
 Exec={shlex.quote(sys.executable)} -m cwic thumbnail --force --size %s %i %o
@@ -92,7 +92,7 @@ MimeType={MIME_TYPE};
 
 
 def _renew(folder: Path) -> None:
-    """Has the database of types read again, where the desktop has one."""
+    """Update the desktop's database of types, if there is one."""
     program = shutil.which("update-mime-database")
     if program is None:
         batch.say("cwic: update-mime-database is not here: the type is known once it has run")

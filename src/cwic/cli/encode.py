@@ -11,7 +11,7 @@ from cwic.cli.encoding import Encoding, line
 from cwic.cli.tree import Patterns, plan_all
 
 _WITHOUT_PIXELS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
-"""Formats that Pillow knows and needs other programs for, or cannot read at all."""
+"""Formats that Pillow names but reads only with other programs, or not at all."""
 
 
 def encode(
@@ -85,7 +85,7 @@ def encode(
 
 
 def is_picture(suffix: str) -> bool:
-    """Whether files with a suffix are pictures that can be read."""
+    """Return whether files with this suffix are pictures that Pillow can read."""
     from PIL import Image
 
     format = Image.registered_extensions().get(suffix.lower())

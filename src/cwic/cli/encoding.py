@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from cwic.image.metadata import Metadata
 
 _STAGES = ("read", "loading", "analysis", "coding", "decoding")
-"""In the order in which they are shown; writing comes after them."""
+"""The stages in the order in which they are shown; writing comes after them."""
 
 
 @dataclass
 class Encoding:
-    """The work on each picture, with the options of the command. It can be sent to another process."""
+    """The work of `cwic encode` on one picture, with the options of the command. It can be sent to another process."""
 
     quality: float | None
     target_bytes: float | None
@@ -52,7 +52,12 @@ class Encoding:
     watch: Stopwatch = field(default_factory=Stopwatch)
 
     def __call__(self, job: Job) -> Made:
-        """The file of a picture and what is reported of it."""
+        """Return the bytes of the .cwic file of a picture, with its report.
+
+        Raises:
+            UsageError: the model does not take the options, or the output has the name of a picture.
+            CwicError: the picture cannot be read or coded, or the output must not be written.
+        """
         limits = batch.limits(self.no_limits)
         target = Path(job.target)
         is_there = self.skip_existing and job.clash is None and target.is_file()
@@ -88,8 +93,8 @@ class Encoding:
                     device=self.device,
                     limits=limits,
                 )
-            except ValueError as error:  # what the options before could not know: the model has one rate
-                if type(error) is not ValueError:  # nothing that was said of an argument
+            except ValueError as error:  # such as a quality for a model of one rate
+                if type(error) is not ValueError:  # a subclass does not speak of an argument
                     raise
                 raise UsageError(str(error)) from error
             seconds = self.watch.stop(data)
@@ -135,15 +140,16 @@ def line(record: dict[str, Any]) -> str:
 
 
 def _picture_of(source: str, *, strip: bool) -> tuple[Image.Image | NDArray[np.uint8], Metadata | None]:
-    """The picture of a file or of stdin, mapped where that can be, else read. Raises as `open_image`.
+    """Return the picture of a file or of stdin, and its metadata.
 
-    With the metadata that the file has, None if the picture itself knows.
+    The pixels are mapped or streamed from the file if its format allows that; otherwise the picture is read whole. The
+    metadata are None if the picture itself carries them. Raises the errors of `open_image`.
     """
     from cwic.image.files import open_image
     from cwic.image.mapped import map_pixels
     from cwic.image.streamed import stream_picture
 
-    if not batch.is_file(source):  # what can be read only once
+    if not batch.is_file(source):  # a pipe or a device can be read only once
         return open_image(batch.read(source)), None
     mapped = map_pixels(source)
     if mapped is not None:

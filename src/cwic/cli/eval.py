@@ -1,4 +1,4 @@
-"""`cwic eval`: the bench. Without the name of another of its commands it measures."""
+"""`cwic eval`: measure codecs. `measure` is the command if no other one is named."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _DEFAULT = "measure"
 
 
 class _MeasuresByDefault(TyperGroup):
-    """`cwic eval DIR` is `cwic eval measure DIR`."""
+    """A group of commands in which `cwic eval DIR` is short for `cwic eval measure DIR`."""
 
-    # Typer's contexts are click's, which newer typers carry inside them and older ones import.
+    # The context is click's: newer versions of typer carry click inside them, older ones import it.
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = [_DEFAULT, *args]

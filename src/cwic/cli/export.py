@@ -48,9 +48,13 @@ def export(
 
 
 def check_card(weights: Path, *, force: bool) -> None:
-    """Refuse to write the model card that goes beside a weight file, before any work is done. Raises as check_target.
+    """Check, before any work is done, that the model card beside a weight file may be written.
 
-    A card that is in the way is an output like any other.
+    An existing card is an output like any other: only `force` replaces it.
+
+    Raises:
+        InputError: the weight file has the name of the card.
+        CwicError: the errors of `check_target`.
     """
     card = weights.with_suffix(".md")
     if card == weights:

@@ -23,7 +23,7 @@ from cwic.progress import report
 from cwic.threads import thread_count
 
 MAX_TILES = 4
-"""Of one picture, as many tiles at a time unless more are asked for: each takes half a gigabyte."""
+"""Tiles of one picture that are coded at a time unless more are asked for: each takes half a gigabyte."""
 
 
 class Share(NamedTuple):
@@ -37,7 +37,7 @@ class Share(NamedTuple):
 def share(jobs: int | None, files: Sequence[Job], device: batch.Device) -> Share:
     """Divide a run by `--jobs`: files at a time if there are several, otherwise tiles at a time.
 
-    By default as many as fill the processors; on a GPU, one file.
+    The default is one for each processor, or one file at a time on a GPU.
     """
     asked = jobs or (1 if device is batch.Device.cuda else thread_count())
     if len(files) <= 1:
@@ -60,20 +60,21 @@ def run(
     skip_existing: bool,
     as_json: bool,
 ) -> None:
-    """Does all jobs of a plan. A failure is said in a line, and does not stop the others.
+    """Do all jobs of a plan. A failure is reported in one line, and does not stop the others.
 
     Args:
-        plan: what is to be done.
-        work: does one job but for writing.
-        line: a result in words, of its record.
-        share: how many at a time.
-        kind: what the files of a folder should be: said of those that are not.
-        label: what is done, for the bar.
+        plan: the jobs.
+        work: does one job, except for writing the output.
+        line: turns the record of a result into a line of text.
+        share: the processes, threads and tiles of the run.
+        kind: the kind of file that the command takes, named when other files are left out.
+        label: the text of the progress bar.
         force: outputs may be replaced.
-        skip_existing: an earlier run may have been killed: what it left half written is removed.
-        as_json: results as records.
+        skip_existing: remove the half-written files that an earlier, killed run may have left.
+        as_json: report records instead of lines.
 
-    Exits with the highest exit code among the failures, if there are any.
+    Raises:
+        typer.Exit: there were failures; its code is the highest among them.
     """
     summary = Summary()
     worst = 0
@@ -114,7 +115,7 @@ def _outcomes(work: Work, jobs: Sequence[Job], share: Share) -> Generator[tuple[
 
 
 def _end(job: Job, outcome: Outcome, line: Callable[[dict[str, Any]], str], *, force: bool, as_json: bool) -> int:
-    """Says, writes and reports what came of a job. Returns its exit code."""
+    """Write the output of a job, print its messages and its report, and return its exit code."""
     for text in outcome.said:
         batch.say(text)
     made = outcome.made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 GOOD = 95
-"""The quality, of 100, that a picture is saved with where nothing else is asked for."""
+"""The default quality, of 100, of a saved picture."""
 _WITH_QUALITY: dict[str, dict[str, Any]] = {
     "JPEG": {"subsampling": "4:4:4"},
     "MPO": {"subsampling": "4:4:4"},
@@ -24,14 +24,14 @@ def has_quality(format: str) -> bool:
 
 
 def quality_options(format: str, quality: int | None) -> dict[str, Any]:
-    """Return Pillow's options for a good picture in a format; empty for a format without a quality."""
+    """Return Pillow's options for saving in a format at a quality; empty for a format without a quality."""
     if not has_quality(format):
         return {}
     return {**_WITH_QUALITY[format], "quality": GOOD if quality is None else quality}
 
 
 def loss_of(format: str, quality: int | None) -> str | None:
-    """Describe what a format does to pixels; None if it keeps them."""
+    """Return a message about the loss of a format; None if the format keeps every pixel."""
     if has_quality(format):
         value = GOOD if quality is None else quality
         return f"{format} loses some of the picture: quality {value}, or as --output-quality says; PNG loses nothing"

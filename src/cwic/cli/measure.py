@@ -95,7 +95,7 @@ def measure(
                 tally.attempt(table.codec.name, partial(table.add, outcome.rows))
 
     points = {table.codec.name: table.close() for table in tables.values()}
-    # Files before the lines, so that a closed pipe costs no results; and the lines even on a full disk.
+    # Files are written before lines are printed, so that a closed pipe loses no results; a full disk stops no lines.
     for table in tables.values():
         tally.attempt(table.codec.name, partial(table.save, points[table.codec.name], meta))
     if not as_json and any(points.values()):
@@ -107,24 +107,24 @@ def measure(
 
 
 class _Tally:
-    """Failures so far: printed when they happen, and counted for the exit code."""
+    """The failures of a run: each is printed when it happens, and the worst decides the exit code."""
 
     def __init__(self) -> None:
         self.worst = 0
 
     def take(self, name: str, error: BaseException) -> None:
-        """Say that something failed."""
+        """Report a failure."""
         self.worst = max(self.worst, batch.complain(name, error))
 
     def attempt(self, name: str, work: Callable[[], T]) -> T | None:
-        """Return the result of the work; None if it fails: a failure of `name`, which stops nothing else."""
+        """Return the result of the work; None if it fails. A failure is reported under `name`."""
         try:
             return work()
         except (CwicError, OSError) as error:
             self.take(name, error)
         except batch.PASSED_ON:
             raise
-        except BaseException as error:  # what else a codec, a reader or an extension raises
+        except BaseException as error:  # a codec, a reader or an extension may raise anything
             self.take(name, error)
         return None
 
@@ -137,7 +137,17 @@ class _Tally:
 def _open(
     names: Iterable[str], qualities: Sequence[float] | None, further: Sequence[str], tally: _Tally
 ) -> dict[str, Codec]:
-    """The codecs that can be had, by the names they were asked for. Wrong usage ends the run before it begins."""
+    """Return the codecs that can be opened, by the names they were asked for.
+
+    Args:
+        names: the names of the codecs.
+        qualities: the qualities asked for; None for those of each codec.
+        further: the measures asked for beside PSNR and MS-SSIM.
+        tally: takes the failures.
+
+    Raises:
+        typer.BadParameter: a codec lacks a quality, or two codecs have one name.
+    """
     from cwic.evaluation.codecs.registry import open_codec
     from cwic.evaluation.metrics import ready
 
@@ -155,7 +165,7 @@ def _open(
 
 
 def _pictures(folder: Path, tally: _Tally) -> dict[str, Path]:
-    """The picture files by the names that rows give them, which no name of a file may break."""
+    """Return the picture files by their names in the rows: white space and undecodable bytes are made harmless."""
     from cwic.image.folder import picture_files
 
     files = tally.attempt(str(folder), partial(picture_files, folder)) or []
@@ -176,7 +186,7 @@ def _tables(
     force: bool,
     tally: _Tally,
 ) -> dict[str, Table]:
-    """The results of each codec so far, by the name it was asked for."""
+    """Return the table of earlier results of each codec, by the name the codec was asked for."""
     from cwic.evaluation.run import Table, fingerprints
 
     pictures, unreadable = fingerprints(files)
@@ -197,7 +207,7 @@ def _load(table: Table, *, force: bool) -> bool:
 
 
 def _say_progress(outcome: Outcome, done: int, total: int) -> None:
-    """Says that a picture is measured: to the bar of a terminal, in a line elsewhere."""
+    """Report that a picture is measured: with the bar on a terminal, otherwise in a line."""
     if bar.is_possible():
         report("measurements", done, total)
     else:
@@ -214,7 +224,10 @@ def _report(name: str, point: Point, *, as_json: bool) -> None:
 
 
 def _qualities(text: str) -> list[float]:
-    """`5:95:10` or `5,15,50` or both with commas, as rising numbers without repeats. The stop is included."""
+    """Return the qualities of a text such as `5:95:10`, `5,15,50` or both with commas.
+
+    They rise and do not repeat. A stop is included. Raises typer.BadParameter.
+    """
     values: set[Decimal] = set()
     try:
         for part in text.split(","):

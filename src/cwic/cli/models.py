@@ -99,7 +99,7 @@ def import_checkpoint(
 
 
 def _parts(name: str) -> Sequence[PartSummary]:
-    """Return what each part of a model costs, from its weight file or, without one, by counting."""
+    """Return the cost of each part of a model, from its weight file or, without one, by counting."""
     from cwic.models.catalog import CATALOG, describe, names
 
     if name in CATALOG and name not in names():
@@ -118,7 +118,7 @@ def _cost(config: ModelConfig) -> Sequence[PartSummary]:
 
 
 def _imported(checkpoint: Path) -> CodingModel:
-    """The model of a checkpoint, or of a weight file of cwic 0.1, by the suffix of its name."""
+    """Return the model of a checkpoint, or of a weight file of cwic 0.1; the suffix of the name decides."""
     from cwic.models.catalog import SUFFIX
 
     if checkpoint.suffix == SUFFIX:

@@ -1,4 +1,4 @@
-"""The options that say how pictures are coded: those of `cwic encode`, and of every command that codes as it does."""
+"""The options for coding pictures, shared by `cwic encode` and every other command that encodes."""
 
 from __future__ import annotations
 
@@ -69,9 +69,14 @@ Robust = Annotated[bool, typer.Option("--robust", help="Tiles so small that dama
 
 
 def check(*wishes: float | None, tune: str | None) -> None:
-    """Refuse a quality with a target, or several targets, and a tune that there is not.
+    """Check that at most one quality or target is given, and that the tune exists.
 
-    Raises typer.BadParameter (usage, exit code 2).
+    Args:
+        *wishes: the quality and the targets; None if not given.
+        tune: the name of a tune; None if not given.
+
+    Raises:
+        typer.BadParameter: they are not valid (usage, exit code 2).
     """
     if sum(wish is not None for wish in wishes) > 1:
         raise typer.BadParameter("a quality or one target can be given, not several")

@@ -15,11 +15,11 @@ class Made(NamedTuple):
     """An output that is still to be written.
 
     Attributes:
-        record: what `--json` reports; with `width` and `height`, unless nothing was done.
-        data: its bytes; None where a whole output is there already.
-        replaces: a damaged output is there, and is replaced.
-        notes: what is said of the output once it is written.
-        problem: what is wrong with it all the same.
+        record: the report of `--json`; it has `width` and `height`, unless the file was skipped.
+        data: the bytes of the output; None if a whole output exists already.
+        replaces: True if a damaged output exists and is to be replaced.
+        notes: messages that are printed once the output is written.
+        problem: an error that is reported although the output is written.
     """
 
     record: dict[str, Any]
@@ -30,7 +30,15 @@ class Made(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What was said meanwhile, and what was made: None after a failure, with an exit code and the error in words."""
+    """The outcome of a job.
+
+    Attributes:
+        said: the messages that came up during the work.
+        made: the output; None after a failure.
+        exit_code: the exit code of a failure, otherwise 0.
+        error_type: the name of the error's class, or empty.
+        error: the error in words, or empty.
+    """
 
     said: list[str]
     made: Made | None
@@ -40,11 +48,11 @@ class Outcome(NamedTuple):
 
 
 Work = Callable[[Job], Made]
-"""Reads and codes one file, and writes nothing. It can be sent to another process."""
+"""A function that reads and codes one file, and writes nothing. It can be sent to another process."""
 
 
 def attempt(work: Work, job: Job) -> Outcome:
-    """Does the work. A failure is an outcome too, unless it is one of those that end a whole run."""
+    """Do the work and return its outcome. A failure is an outcome too, unless it ends a whole run (`PASSED_ON`)."""
     said: list[str] = []
     try:
         with losses_to(lambda text: said.append(batch.complaint(job.source, " ".join(text.split()))), UserWarning):
@@ -56,7 +64,13 @@ def attempt(work: Work, job: Job) -> Outcome:
 
 
 def failure(said: list[str], job: Job, error: BaseException) -> Outcome:
-    """The outcome of an error."""
+    """Return the outcome of a job that failed.
+
+    Args:
+        said: the messages before the error.
+        job: the job.
+        error: the error.
+    """
     reason = batch.reason_of(error)
     said = [*said, batch.complaint(job.source, reason)]
     return Outcome(said, None, batch.exit_code_of(error), type(error).__name__, reason)

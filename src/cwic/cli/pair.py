@@ -1,4 +1,4 @@
-"""`cwic encode IN OUT` and `cwic decode IN OUT`: two names without -o, where they cannot be two inputs."""
+"""`cwic encode IN OUT` and `cwic decode IN OUT`: read two names without -o as an input and its output."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ Named = tuple[list[str], str | None]
 
 
 def to_encode(inputs: Sequence[str], output: str | None) -> Named:
-    """The second of two names as the output, if it ends in `.cwic` and the first does not.
+    """Return inputs and output, with the second of two names as the output if only that one ends in `.cwic`.
 
-    Raises typer.BadParameter where it could be an input all the same.
+    Raises:
+        typer.BadParameter: the second name could be an input all the same, or the first is a folder.
     """
     if output is not None or len(inputs) != 2 or not _is_coded(inputs[1]) or _is_coded(inputs[0]):
         return list(inputs), output
@@ -31,9 +32,10 @@ def to_encode(inputs: Sequence[str], output: str | None) -> Named:
 
 
 def to_decode(inputs: Sequence[str], output: str | None) -> Named:
-    """The second of two names as the output, if it is one of a picture.
+    """Return inputs and output, with the second of two names as the output if it has the suffix of a picture.
 
-    Raises typer.BadParameter where it could be an input all the same.
+    Raises:
+        typer.BadParameter: the second name could be an input all the same, or the first is no cwic file.
     """
     if output is not None or len(inputs) != 2 or not has_name_of_picture(Path(inputs[1])):
         return list(inputs), output

@@ -22,15 +22,19 @@ _NAMELESS = ("/dev/", "/proc/")
 
 
 class UsageError(CwicError):
-    """One file of several cannot be done as it was asked for."""
+    """One of several files cannot be coded with the options given: wrong usage, exit code 2."""
 
     exit_code = 2
 
 
 class Job(NamedTuple):
-    """One input and the output made from it; either may be PIPE. `clash` says why it must not be done.
+    """One input and the output made from it.
 
-    With `makes_folder`, the folder of the output is made when the output is written.
+    Attributes:
+        source: the input, or PIPE.
+        target: the output, or PIPE.
+        clash: the reason why the job must not be done; None if it may.
+        makes_folder: True if the folder of the output is made when the output is written.
     """
 
     source: str
@@ -45,10 +49,19 @@ class Job(NamedTuple):
 def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
     """Name the output of every input: beside it with another suffix, or as `-o` says.
 
-    A name that ends in a slash is a folder, which is made if it is not there. An input named twice is one job. Of
-    inputs that would become one file, under whatever spelling of its name, every job has a `clash`.
+    A name that ends in a slash is a folder, which is made if it does not exist. An input named twice is one job. If
+    several inputs would become one file, under whatever spelling of its name, the job of each has a `clash`.
 
-    Raises typer.BadParameter (usage, exit code 2) if the names cannot work.
+    Args:
+        inputs: the names of the inputs, at least one.
+        output: the name given with `-o`; None if there is none.
+        suffix: the suffix of outputs without a name of their own.
+
+    Returns:
+        The jobs, in the order of the inputs.
+
+    Raises:
+        typer.BadParameter: the names cannot work (usage, exit code 2).
     """
     if output in STDOUT:
         output = PIPE
@@ -72,9 +85,16 @@ def plan(inputs: Sequence[str], output: str | None, suffix: str) -> list[Job]:
 
 
 def check_job(job: Job, *, force: bool) -> None:
-    """Refuse an output that must not or cannot be written, before any work is done for it.
+    """Check, before any work is done for it, that an output may and can be written.
 
-    Raises `UsageError` for names that clash, `InputError` without its folder, and as `check_output`.
+    Args:
+        job: the job.
+        force: an existing output may be replaced.
+
+    Raises:
+        UsageError: its name clashes with another.
+        InputError: its folder does not exist, or cannot be written to.
+        CwicError: the errors of `check_output`.
     """
     if job.clash is not None:
         raise UsageError(job.clash)
@@ -85,7 +105,7 @@ def check_job(job: Job, *, force: bool) -> None:
 
 
 def _check_new_folder(folder: Path) -> None:
-    """Raises `InputError` where a folder can be neither used nor made, so that no file is coded in vain."""
+    """Raise `InputError` if a folder can be neither used nor made, so that no file is coded in vain."""
     there = next(place for place in (folder, *folder.parents, Path()) if place.exists())
     if not there.is_dir():
         raise InputError(f"cannot make the folder {shown(folder)}: {shown(there)} is a file")
@@ -94,7 +114,17 @@ def _check_new_folder(folder: Path) -> None:
 
 
 def check_target(path: Path, *, force: bool, source: str | os.PathLike[str] | None = None) -> None:
-    """The same for a path. Raises `InputError` where no file can be made there, and as `check_output`."""
+    """Check that an output may and can be written to a path.
+
+    Args:
+        path: the output.
+        force: an existing output may be replaced.
+        source: the input, which must not be the output; None for stdin.
+
+    Raises:
+        InputError: no file can be made there.
+        CwicError: the errors of `check_output`.
+    """
     check_output(path, force=force, source=source)
     folder = Path(os.path.realpath(path)).parent
     if not path.exists():
@@ -105,7 +135,7 @@ def check_target(path: Path, *, force: bool, source: str | os.PathLike[str] | No
 
 
 def check_writable(path: Path) -> None:
-    """Try to write beside a path, where hours of work would come to nothing. Raises `InputError`."""
+    """Try to write beside a path, before hours of work are lost. Raises `InputError` if that fails."""
     from tempfile import TemporaryFile
 
     try:
@@ -116,12 +146,12 @@ def check_writable(path: Path) -> None:
 
 
 def shown(name: str | os.PathLike[str]) -> str:
-    r"""A name as it can be printed on one line: bytes that are no text, and control characters, as `\x` and digits."""
+    r"""Return a name as printable text on one line, with escapes (`\x` ...) for undecodable and control characters."""
     return "".join(c if c.isprintable() else _escaped(c) for c in os.fspath(name))
 
 
 def _escaped(c: str) -> str:
-    # A byte that is no text is a surrogate in Python's names.
+    # Python represents an undecodable byte in a file name as a surrogate.
     return f"\\x{ord(c) - 0xDC00:02x}" if "\udc80" <= c <= "\udcff" else c.encode("unicode_escape").decode()
 
 
@@ -135,7 +165,7 @@ def _target(source: str, output: str | None, into_folder: bool, suffix: str) -> 
 
 
 def without_clashes(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs, an input named twice once, and those that would replace each other's files marked."""
+    """Return the jobs without repeats, with a `clash` in each one that would replace the file of another job."""
     once: dict[tuple[str, str], Job] = {}
     for job in jobs:
         once.setdefault((_place(job.source), _place(job.target)), job)
@@ -159,7 +189,7 @@ def without_clashes(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _place(name: str) -> str:
-    """The file that a name stands for, however it is spelled."""
+    """Return one path for all spellings of a file's name."""
     if name == PIPE:
         return name
     real = os.path.realpath(name)
@@ -169,7 +199,7 @@ def _place(name: str) -> str:
 
 @lru_cache(maxsize=64)
 def folds_case(folder: str) -> bool:
-    """Whether names in a folder that differ in case alone are one file; judged by what is there."""
+    """Return whether names in a folder that differ only in case are one file. Files that exist there decide."""
     try:
         with os.scandir(folder) as entries:
             path = next((entry.path for entry in entries if entry.name != entry.name.swapcase()), folder)

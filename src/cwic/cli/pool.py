@@ -1,7 +1,7 @@
 """Code several files at a time, in processes that take one file after another and keep the model loaded.
 
-The processes read and code, and this one writes. So it can end them at any moment without half-done files. Unlike in a
-pool of the standard library, a process that dies takes no file with it but its own.
+The processes read and code; the parent process writes. So it can end them at any moment and leave no half-written
+file. Unlike in a pool of the standard library, the death of a process fails only the file that it worked on.
 """
 
 from __future__ import annotations
@@ -20,28 +20,36 @@ from cwic.evaluation.cores import share_cores
 
 
 class ProcessDiedError(CwicError):
-    """A process ended while it worked on a file, which need not be the fault of the file."""
+    """A process ended while it worked on a file. The file need not be the cause."""
 
 
 def in_processes(work: Work, jobs: Iterable[Job], processes: int, threads: int) -> Iterator[tuple[int, Outcome]]:
-    """Does the work of each job in one of that many processes, of that many threads each.
+    """Do jobs in several processes.
 
-    Yields the index of a job and its outcome, in the order in which they end. A process that dies fails its job, and
-    another takes its place. All of them end when the iterator is closed.
+    A process that dies fails its job, and another takes its place. All processes end when the iterator is closed.
+
+    Args:
+        work: does one job.
+        jobs: the jobs.
+        processes: the number of processes.
+        threads: the threads of each process.
+
+    Yields:
+        The index of a job and its outcome, in the order in which they end.
     """
     with closing(Pool(work, processes, threads)) as pool:
         yield from pool.outcomes(jobs)
 
 
 class Pool:
-    """Processes for more than one run of jobs: those of a run that is over wait, with their model, for the next."""
+    """A pool of processes that outlives one run of jobs: idle processes keep their model for the next run."""
 
     def __init__(self, work: Work, processes: int, threads: int) -> None:
         self._work, self._processes, self._threads = work, processes, threads
         self._idle: list[_Worker] = []
 
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[tuple[int, Outcome]]:
-        """As `in_processes`. Jobs are taken when a process is free for them, and may come into being then."""
+        """Do jobs; yields as `in_processes`. A job is taken from the iterable only when a process is free for it."""
         waiting = iter(enumerate(jobs))
         workers: list[_Worker] = []
         try:
@@ -84,10 +92,10 @@ class Pool:
 
 
 class _Worker:
-    """One process and the way to it."""
+    """One process and the connection to it."""
 
     def __init__(self, work: Work, threads: int) -> None:
-        # Started anew: threads do not survive a fork, and numpy counts the cores when it is imported.
+        # Spawned, not forked: threads do not survive a fork, and numpy counts the cores when it is imported.
         context = multiprocessing.get_context("spawn")
         self.connection, its_end = context.Pipe()
         self.index = -1
@@ -95,16 +103,16 @@ class _Worker:
         self._process = context.Process(target=_serve, args=(its_end, work, threads), daemon=True)
         with _interrupts_held():
             self._process.start()
-        its_end.close()  # so that its death ends the connection
+        its_end.close()  # so that the death of the process ends the connection
 
     def give(self, index: int, job: Job) -> None:
-        """A job to work on. If the process is dead, `take` says so."""
+        """Send a job to the process. If the process is dead, `take` returns None later."""
         self.index, self.job = index, job
         with suppress(OSError):
             self.connection.send(job)
 
     def take(self) -> Outcome | None:
-        """The outcome of the job, None if the process died."""
+        """Return the outcome of the job; None if the process died."""
         try:
             outcome: Outcome = self.connection.recv()
             return outcome
@@ -112,25 +120,25 @@ class _Worker:
             return None
 
     def death(self) -> CwicError:
-        """Why it died, as far as that is known, after its end."""
+        """Return the cause of the death as an error, as far as it is known. Call `end` first."""
         code = self._process.exitcode or 0
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
         return ProcessDiedError(f"its process {how}; if memory ran out, fewer --jobs take less")
 
     def is_alive(self) -> bool:
-        """Whether it can take a job."""
+        """Return whether the process can take a job."""
         return self._process.is_alive()
 
     def end(self) -> None:
-        """Ends it at once, if it has not ended by itself."""
+        """End the process at once, if it has not ended by itself."""
         self._process.kill()
         self._process.join()
         self.connection.close()
 
 
 def _serve(connection: Connection, work: Work, threads: int) -> None:
-    """Serve tasks in a process until the sender is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be held back
+    """Do the jobs that come over a connection, until its other end closes. This runs in the child process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for systems on which `_interrupts_held` cannot block it
     share_cores(threads)  # before numpy is imported
     with suppress(EOFError, OSError):
         while True:
@@ -146,14 +154,14 @@ def _serve(connection: Connection, work: Work, threads: int) -> None:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """A process started inside never hears of Ctrl-C: the one that started it ends it."""
+    """Block SIGINT, so that a process started inside never receives Ctrl-C: its parent ends it instead."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     with suppress(ImportError):
         from multiprocessing.resource_tracker import ensure_running
 
-        ensure_running()  # it lets go of all signals when it starts
+        ensure_running()  # it unblocks all signals when it starts, so it must start before
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -21,9 +21,15 @@ _START = re.compile(
 
 
 def check_no_picture(target: Path, *, force: bool) -> None:
-    """Refuse to write coded bytes where a picture is, or under the name of one.
+    """Refuse to write coded bytes over a picture, or under the name of one.
 
-    Raises InputError for a picture that is there, `force` or not, and UsageError for a name without `force`.
+    Args:
+        target: the output.
+        force: allow the name of a picture if no file has it.
+
+    Raises:
+        InputError: the output is an existing picture; `force` does not change that.
+        UsageError: the output does not exist but has the name of a picture, and `force` is not given.
     """
     named = has_name_of_picture(target)
     if target.is_file():

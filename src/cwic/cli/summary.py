@@ -11,7 +11,7 @@ from cwic.cli.plan import Job
 
 
 class Summary:
-    """Counts files, bytes, pixels and seconds, from its making on."""
+    """The totals of a run: files, bytes, pixels and seconds. Its time starts when it is made."""
 
     def __init__(self) -> None:
         self.done = self.skipped = self.failed = 0
@@ -19,7 +19,13 @@ class Summary:
         self._start = perf_counter()
 
     def add(self, job: Job, made: Made | None, *, failed: bool) -> None:
-        """Counts one file."""
+        """Count one file.
+
+        Args:
+            job: the job of the file.
+            made: its output; None after a failure.
+            failed: True if the file failed all the same.
+        """
         if failed or made is None:
             self.failed += 1
         elif made.data is None:

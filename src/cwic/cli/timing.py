@@ -1,4 +1,4 @@
-"""Time of coding a file, with a note where it includes loading the model: the first file of a model waits for that."""
+"""The time of coding a file, with a note if it includes loading the model, as for the first file of each model."""
 
 from __future__ import annotations
 
@@ -21,32 +21,36 @@ class Seconds(NamedTuple):
 
     @classmethod
     def of(cls, record: dict[str, Any]) -> Seconds:
-        """Read back what `record` gives."""
+        """Return the time that a record of `record` holds."""
         return cls(record["seconds"], record["seconds_include_loading"])
 
     @property
     def record(self) -> dict[str, float | bool]:
-        """The same for JSON."""
+        """The time as a record for JSON."""
         return {"seconds": self.value, "seconds_include_loading": self.with_loading}
 
 
 class Stopwatch:
-    """Times the pictures of one run of a command."""
+    """A stopwatch for the pictures of one run of a command."""
 
     def __init__(self) -> None:
         self._loaded: set[bytes] = set()
         self._start = 0.0
 
     def start(self) -> None:
-        """Before a picture is coded or decoded."""
+        """Start timing, just before a picture is encoded or decoded."""
         self._start = perf_counter()
 
     def stop(self, head: bytes) -> Seconds:
-        """After it; `head` is the beginning of its file, which names the model."""
+        """Stop timing and return the time.
+
+        Args:
+            head: the beginning of the .cwic file, which names the model.
+        """
         value = perf_counter() - self._start
         try:
             model = Header.unpack(head[:MAX_BYTES], NO_LIMITS)[0].model_id
-        except FormatError:  # of a file whose rest was recovered
+        except FormatError:  # the header of a recovered file may be damaged
             model = b""
         first = model not in self._loaded
         self._loaded.add(model)

@@ -39,7 +39,7 @@ _UNITS = {"h": 3600, "m": 60, "s": 1}
 
 
 def seconds_of(budget: str) -> float:
-    """A time such as `2h30m`, `90m` or `45s` in seconds. Raises typer.BadParameter."""
+    """Return a time such as `2h30m`, `90m` or `45s` in seconds. Raises typer.BadParameter."""
     if not re.fullmatch(r"(\d+h)?(\d+m)?(\d+s)?", budget) or not budget:
         raise typer.BadParameter(f"{budget!r} is not a time such as 2h30m, 90m or 45s")
     return float(sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([hms])", budget)))
@@ -98,7 +98,7 @@ def train(
             if state is not None and export.resolve() == state.resolve():
                 raise InputError(f"{export} cannot be both the weight file and the state")
 
-        # Threads of torch that spin while they wait stall each other on a busy machine. Read when torch is imported.
+        # Torch's threads spin while they wait, and stall each other on a busy machine. Torch reads this at import.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from cwic.extras import require
 
@@ -142,10 +142,10 @@ def train(
 
 
 def _check(output: Path, run: Path, *, force: bool) -> None:
-    """Refuse an output that cannot be written at the end, or would replace a file of the run itself."""
+    """Raise `CwicError` if an output cannot be written at the end, or would replace a file of the run itself."""
     if output.suffix == ".ckpt" and output.resolve().parent == run.resolve():
         raise InputError(f"output {output} would replace a checkpoint of the run")
-    if output.resolve().parent != run.resolve():  # the folder of the run is made
+    if output.resolve().parent != run.resolve():  # the folder of the run need not exist: it is made
         check_target(output, force=force)
         check_writable(output)
     elif output.exists() and not force:

@@ -1,4 +1,4 @@
-"""Folders as inputs: the files in them that a command takes, and the same tree for the outputs."""
+"""Folders as inputs: find the files in them that a command takes, and name outputs in the same tree."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from cwic.cli.plan import STDIN, STDOUT, Job, plan, shown, without_clashes
 from cwic.image.files import is_temporary
 
 NAMED = 8
-"""As many files that are left out are named, and the others counted."""
+"""The number of left-out files that are named; the others are only counted."""
 
 
 class Patterns(NamedTuple):
-    """Which files of a folder are wanted: of the patterns to include one must fit, if there are any; of those to
-    exclude none. A pattern fits the name of a file or a folder, or its path inside the input, where `*` stands for any
+    """The patterns that choose files of a folder.
+
+    A pattern is compared with the name of a file or a folder, and with its path inside the input. `*` stands for any
     characters, `/` among them.
+
+    Attributes:
+        include: if there are any, one of them must fit a file.
+        exclude: none of them may fit a file or a folder.
     """
 
     include: Sequence[str] = ()
@@ -40,8 +45,8 @@ class Plan(NamedTuple):
 
     Attributes:
         jobs: inputs and outputs.
-        others: files in the folders that are not for this command, and links to folders.
-        unread: folders that cannot be read, and why.
+        others: files in the folders that this command does not take, and links to folders.
+        unread: folders that cannot be read, with the errors.
         folders: the inputs that are folders.
     """
 
@@ -54,12 +59,20 @@ class Plan(NamedTuple):
 def plan_all(
     inputs: Sequence[str], output: str | None, suffix: str, patterns: Patterns, is_wanted: Callable[[str], bool]
 ) -> Plan:
-    """As `plan`, and of folders every file inside whose suffix `is_wanted`, in the same tree under `output`.
+    """Name the outputs of files, as `plan` does, and those of all wanted files in folders.
 
-    Links to files are followed and links to folders are not, so that no circle of them has no end. The folder of the
-    outputs is left out where it is in a folder of inputs.
+    The outputs of a folder form the same tree under `output`. Links to files are followed. Links to folders are not,
+    because they could form a circle. The folder of the outputs is skipped if it lies in a folder of inputs.
 
-    Raises typer.BadParameter (usage, exit code 2) if the names cannot work.
+    Args:
+        inputs: the names of files and folders, at least one.
+        output: the name given with `-o`; None if there is none.
+        suffix: the suffix of the outputs.
+        patterns: choose among the files of folders.
+        is_wanted: tells by its suffix whether the command takes a file.
+
+    Raises:
+        typer.BadParameter: the names cannot work (usage, exit code 2).
     """
     folders = [source for source in inputs if source not in STDIN and Path(source).is_dir()]
     if not folders:
@@ -89,7 +102,13 @@ def plan_all(
 
 
 def others_line(others: Sequence[str], kind: str, count: int | None = None) -> str:
-    """What is said of the files that were left out: those, or as many as `count` says, of which some are given."""
+    """Return the message about files that were left out.
+
+    Args:
+        others: the names of the files, or of some of them.
+        kind: the kind of file that the command takes.
+        count: the number of files; None if `others` has them all.
+    """
     count = len(others) if count is None else count
     named = ", ".join(map(shown, others[:NAMED]))
     more = f" and {count - NAMED} more" if count > NAMED else ""
@@ -97,7 +116,16 @@ def others_line(others: Sequence[str], kind: str, count: int | None = None) -> s
 
 
 def _walk(folder: str, output: Path, patterns: Patterns, unread: list[tuple[str, OSError]]) -> list[str]:
-    """The paths inside `folder` of all files that fit, in the order of their names, and of links to folders."""
+    """Return the paths, relative to `folder`, of all files and links to folders that the patterns take.
+
+    They are in the order of their names in each folder.
+
+    Args:
+        folder: the folder to search.
+        output: the folder of the outputs, which is skipped.
+        patterns: choose among the files.
+        unread: takes the folders that cannot be read, with the errors.
+    """
     own = _identity(output)
     found: list[str] = []
 

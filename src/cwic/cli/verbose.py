@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 def measured(
     image: Image.Image | NDArray[np.uint8], data: bytes, *, model: str, strip: bool, limits: Limits, device: str
 ) -> dict[str, Any]:
-    """The record of PSNR over 8-bit samples, MS-SSIM, SSIMULACRA 2 (alpha is left out of all three) and bits by part.
+    """Return the record of PSNR in dB over 8-bit samples, MS-SSIM, SSIMULACRA 2 and bits by part.
 
-    MS-SSIM and SSIMULACRA 2 are NaN for pictures that are too small for their scales.
+    Alpha is left out of all three measures. MS-SSIM and SSIMULACRA 2 are NaN for pictures that are too small for them.
+
+    Args:
+        image: the original.
+        data: its .cwic file.
+        model: the name or path of the model.
+        strip: the orientation in the metadata was applied before coding, so it is applied to the original too.
+        limits: the limits on files and pictures.
+        device: the device that runs the networks.
     """
     import numpy as np
 
@@ -31,7 +39,7 @@ def measured(
 
     x = as_picture(upright(image) if strip else image).pixels
     x_hat = as_picture(cwic.decode(data, model=model, device=device, limits=limits)).pixels
-    # SSIMULACRA 2 knows colours only: grey is a colour of three equal samples.
+    # SSIMULACRA 2 takes colour pictures only: a grey sample becomes three equal ones.
     colours = [np.stack([pixels] * 3, axis=-1) if pixels.ndim == 2 else pixels for pixels in (x, x_hat)]
     return {
         "psnr_db": psnr(x, x_hat),

@@ -1,4 +1,4 @@
-"""`cwic view`: files in a page on this machine, beside their originals and other formats."""
+"""`cwic view`: show files in a local web page, beside their originals and other formats."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def is_whole_picture(path: Path, size: tuple[int, int]) -> bool:
     with errors_as_ours("cannot read the file"), path.open("rb"):
         pass
     try:
-        # First what Pillow's plugins check themselves (PNG: every checksum), then that all pixels are there.
+        # First Pillow's plugins run their own checks (PNG: every checksum); then all pixels are loaded.
         with errors_as_ours("damaged"), Image.open(path) as image:
             image.verify()
         with errors_as_ours("damaged"), Image.open(path) as image:

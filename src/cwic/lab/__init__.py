@@ -1,4 +1,4 @@
-"""The laboratory: the networks as they train, in torch, and their export to what the codec runs.
+"""The laboratory: the networks in torch, for training, and their export to the graphs and integers of the codec.
 
 Nothing outside the laboratory (`cwic.lab`, `cwic.nn` and `cwic.training`) imports it, or torch.
 """

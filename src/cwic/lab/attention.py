@@ -1,6 +1,6 @@
-"""Attention in the transforms of the `cwic` family: the forms that a branch can have, and where branches stand.
+"""Attention in the transforms of the `cwic` family: the forms of attention branches, and their places.
 
-Every branch works at 1/16. What it attends to, window or cross-window, is the configuration's.
+Every branch works at 1/16. The configuration decides whether it attends to windows or across windows.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class GatedBranch(nn.Module):
 
 
 class ResidualBranch(nn.Module):
-    """`x + leave(attend(norm(enter(x))))` on `[B, C, H, W]`, the identity at the start: `leave` is zero then.
+    """`x + leave(attend(norm(enter(x))))` on `[B, C, H, W]`; the identity at the start, where `leave` is zero.
 
-    With a `scale` of 2 the map is unshuffled by 2 in front of `enter`, and shuffled back behind `leave`: sides are
-    even. There is no shortcut in the branch but that around it, so that whatever it adds has passed the attention.
-    With D channels inside it costs `6.5 D^2 + 4 w^2 D + 2 scale^2 C D` multiply-accumulates a position at 1/16, without
-    the cross term `3 D^2 + 2 w^2 D + 2 scale^2 C D`.
+    With a `scale` of 2, the map is unshuffled by 2 before `enter` and shuffled back after `leave`, so its sides must be
+    even. The only shortcut is that around the branch, so all that the branch adds has passed the attention. With D
+    channels inside, it costs `6.5 D^2 + 4 w^2 D + 2 scale^2 C D` multiply-accumulates a position at 1/16. Without the
+    cross term, it costs `3 D^2 + 2 w^2 D + 2 scale^2 C D`.
     """
 
     def __init__(self, channels: int, config: CwicConfig, scale: int = 1) -> None:
@@ -58,14 +58,14 @@ class ResidualBranch(nn.Module):
 
 
 def latent_branch(config: CwicConfig) -> nn.Module:
-    """What stands last in g_a and first in g_s: an attention branch, or the identity where there is none."""
+    """Return the module at the end of g_a and the start of g_s: an attention branch, or the identity."""
     if config.attention == "none" or config.attention_every:
         return nn.Identity()
     return GatedBranch(config) if config.attention_form == "gated" else ResidualBranch(config.M, config)
 
 
 def trunk_branches(config: CwicConfig, blocks: int) -> nn.ModuleDict:
-    """What stands behind the `blocks` of a trunk, by the index of the block; empty where nothing does."""
+    """Return the attention branches after the `blocks` of a trunk, by the index of the block before; may be empty."""
     every = 0 if config.attention == "none" else config.attention_every
     behind = range(every - 1, blocks, every) if every else ()
     return nn.ModuleDict({str(i): ResidualBranch(config.trunk, config, scale=2) for i in behind})

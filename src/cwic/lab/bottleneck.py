@@ -17,10 +17,10 @@ from cwic.nn.precision import single_precision
 
 WIDTHS = (1, 3, 3, 3, 3, 1)
 INIT_SCALE = 10.0
-"""Where the quantiles start, and about the width of the density at the start."""
+"""The initial distance of the outer quantiles from 0, and about the initial width of the density."""
 TAIL_MASS = 1e-9
 TAIL_LOGIT = math.log(2 / TAIL_MASS - 1)
-"""The cumulative's logit at the outer quantiles, but for its sign."""
+"""The absolute logit of the cumulative probability at the outer quantiles."""
 
 
 class BottleneckOutput(NamedTuple):
@@ -36,8 +36,8 @@ class EntropyBottleneck(nn.Module):
     Layer i maps `h` to `g = softplus(matrix_i) h + bias_i`, and all but the last on to `g + tanh(factor_i) tanh(g)`,
     with widths 1, 3, 3, 3, 3, 1. The likelihood of v is `sigmoid(logit(v + 1/2)) - sigmoid(logit(v - 1/2))`, at
     least 1e-9. In training `z_hat = z + U(-1/2, 1/2)`, one draw for decoder and rate; else `round(z - median) +
-    median`. `quantiles` `[C, 1, 3]` are where the tails of mass 5e-10 begin and the median; they learn from
-    `aux_loss` alone, and `aux_loss` teaches nothing else.
+    median`. `quantiles` `[C, 1, 3]` are the median and, before and after it, the points where the tails of mass 5e-10
+    begin. They learn from `aux_loss` alone, and nothing else learns from it.
     """
 
     def __init__(self, channels: int) -> None:
@@ -53,31 +53,36 @@ class EntropyBottleneck(nn.Module):
 
     @property
     def medians(self) -> Tensor:
-        """`[C, 1, 1]`, without gradient."""
+        """The medians of the channels, `[C, 1, 1]`, without gradient."""
         return self.quantiles.detach()[:, :, 1:2]
 
     def forward(self, z: Tensor) -> BottleneckOutput:
-        """`z` `[B, C, h, w]` to what the decoder sees of it, and its likelihoods."""
+        """Quantise `z` `[B, C, h, w]`, and return the values for the decoder and their likelihoods."""
         z_hat = add_uniform_noise(z) if self.training else torch.round(z - self.medians) + self.medians
         return BottleneckOutput(z_hat, self.likelihoods(z_hat))
 
     def likelihoods(self, z_hat: Tensor) -> Tensor:
-        """The mass on +-1/2 around each element of `z_hat` `[B, C, h, w]`, at least 1e-9."""
+        """Return the mass on +-1/2 around each element of `z_hat` `[B, C, h, w]`, at least 1e-9."""
         rows = z_hat.transpose(0, 1).flatten(1)[:, None]
         lower, upper = self._logits(rows - 0.5), self._logits(rows + 0.5)
-        # Where both logits are positive their sigmoids round to 1: the difference is taken on the negative side.
+        # If both logits are positive, their sigmoids round to 1, so the difference is taken on the negative side.
         sign = -torch.sign(lower + upper).detach()
         mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
         bounded = lower_bound(mass, MASS_MIN)
         return bounded.view(z_hat.shape[1], z_hat.shape[0], *z_hat.shape[2:]).transpose(0, 1)
 
     def aux_loss(self) -> Tensor:
-        """`sum |logit(quantiles) - (-t, 0, t)|` with t = 21.4, the logit of the tails; a scalar to minimise."""
+        """Return `sum |logit(quantiles) - (-t, 0, t)|`, a scalar to minimise, with t = 21.4, the logit of the tails."""
         target = TAIL_LOGIT * torch.arange(-1, 2, device=self.quantiles.device)
         return (self._logits(self.quantiles, frozen=True) - target).abs().sum()
 
     def _logits(self, values: Tensor, frozen: bool = False) -> Tensor:
-        """`[C, 1, n]` to the logits of the cumulative, `[C, 1, n]`; `frozen` keeps gradients from the networks."""
+        """Return the logits `[C, 1, n]` of the cumulative at `values` `[C, 1, n]`.
+
+        Args:
+            values: the points.
+            frozen: give the networks no gradient.
+        """
         for i, (matrix, bias) in enumerate(zip(self.matrices, self.biases, strict=True)):
             matrix, bias = (matrix.detach(), bias.detach()) if frozen else (matrix, bias)
             values = _product(F.softplus(matrix), values) + bias
@@ -88,6 +93,6 @@ class EntropyBottleneck(nn.Module):
 
 
 def _product(matrix: Tensor, values: Tensor) -> Tensor:
-    """Of matrices, in single precision under autocast too: tails need it."""
+    """Return the product of matrices in single precision, under autocast too, because the tails need it."""
     with single_precision(values.device):
         return matrix @ values

@@ -1,4 +1,4 @@
-"""What a model costs: parameters, and multiply-accumulates per pixel, part by part."""
+"""The cost of a model: parameters, and multiply-accumulates per pixel, part by part."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cwic.lab.networks import network_of
 from cwic.models.registry import PartSummary
 
 SIDE = 256
-"""Side of the picture that is counted; fills whole windows at 1/16, so that nothing is spent on padding."""
+"""Side of the picture that is counted, in pixels: whole windows at 1/16, so that padding costs nothing."""
 
 PARTS = {
     CwicConfig.family: (
@@ -41,13 +41,13 @@ PARTS = {
         ("context", "context"),
     ),
 }
-"""Labels and modules of each family; indented ones are in the one above, {fields} are the configuration's."""
+"""Labels and modules of each family. An indented part lies in the part above; {fields} are of the configuration."""
 
 
 def parts(config: ModelConfig) -> list[PartSummary]:
-    """Each part of the model of `config` that it has, then the total, encoder and decoder together.
+    """Return the cost of each part that the model of `config` has, and last the total of encoder and decoder.
 
-    Counted at the level of operators (convolutions, linear maps, attention) on one run of an untrained model.
+    Operators (convolutions, linear maps, attention) are counted in one run of an untrained model.
     """
     model = network_of(config).eval()
     x = torch.zeros(1, 3, SIDE, SIDE)
@@ -66,7 +66,7 @@ def parts(config: ModelConfig) -> list[PartSummary]:
 
 
 def _flops(counts: dict[str, int], part: nn.Module, path: str) -> int:
-    """What ran inside `part`: its own count, or, if it is never called itself, that of its children."""
+    """Return the operations inside `part`: its own count or, if it is never called itself, that of its children."""
     if path in counts:
         return counts[path]
     return sum(_flops(counts, child, f"{path}.{name}") for name, child in part.named_children())

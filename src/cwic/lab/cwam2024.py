@@ -1,5 +1,5 @@
 """The published network as a trainable model: Mudgal & Liu, "Enhancing Learned Image Compression via Cross Window-based
-Attention", ISVC 2024, arXiv 2410.21144, and its released code wherever the paper leaves a choice.
+Attention", ISVC 2024, arXiv 2410.21144. It follows the released code wherever the paper leaves a choice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MULTIPLE = 64
 
 
 class Latents(NamedTuple):
-    """All between the transforms. `[B, N, h, w]` each, but z_hat and z_likelihoods `[B, N, h/4, w/4]`."""
+    """All tensors between the transforms: `[B, N, h, w]` each, but z_hat and z_likelihoods are `[B, N, h/4, w/4]`."""
 
     y: Tensor
     y_hat: Tensor
@@ -63,15 +63,19 @@ class Cwam2024Model(nn.Module):
         self.context = SerialContext(config.N) if config.context == "serial" else NoContext()
 
     def forward(self, x: Tensor) -> ModelOutput:
-        """`x` `[B, 3, H, W]` in [0, 1]. Raises `ValueError` unless H and W are multiples of 64."""
+        """Return reconstruction and bits of `x` `[B, 3, H, W]` in [0, 1].
+
+        Raises:
+            ValueError: H or W is not a multiple of 64.
+        """
         latents = self.latents(x)
         return ModelOutput(self.g_s(latents.y_hat), _bits(latents.y_likelihoods), _bits(latents.z_likelihoods))
 
     def latents(self, x: Tensor) -> Latents:
-        """The encoder's side and the entropy model for `x` `[B, 3, H, W]`; raises as `forward` does."""
+        """Run the encoder and the entropy model on `x` `[B, 3, H, W]`. Raises as `forward`."""
         if x.shape[2] % MULTIPLE or x.shape[3] % MULTIPLE:
             raise ValueError(f"the sides of a picture must be multiples of {MULTIPLE}, not {x.shape[3]}x{x.shape[2]}")
-        # What is rounded, and what the rate is made of, is float32 under autocast too.
+        # Values that are rounded, and values of the rate, are float32 under autocast too.
         y = self.g_a(x).float()
         z_hat, z_likelihoods = self.entropy_bottleneck(self.h_a(y).float())
         y_hat = add_uniform_noise(y) if self.training else torch.round(y)
@@ -81,10 +85,10 @@ class Cwam2024Model(nn.Module):
         return Latents(y, y_hat, z_hat, scales_hat, means_hat, y_likelihoods, z_likelihoods)
 
     def aux_loss(self) -> Tensor:
-        """What the bottleneck's quantiles learn from, beside the loss (see `EntropyBottleneck`); a scalar."""
+        """Return the loss of the quantiles of the bottleneck (see `EntropyBottleneck`), a scalar."""
         return self.entropy_bottleneck.aux_loss()
 
 
 def _bits(likelihoods: Tensor) -> Tensor:
-    """Bits of each picture, `[B]`."""
+    """Return the bits of each picture, `[B]`."""
     return -likelihoods.log2().flatten(1).sum(dim=1)

@@ -1,4 +1,4 @@
-"""A trained or imported model of the published family as the codec runs it: graphs, integers and tables."""
+"""Export a model of the published family to the form that the codec runs: graphs, integers and tables."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from cwic.models.base import ModelData
 from cwic.networks.graph import Graph
 
 Z_REACH_MAX = 127
-"""Symbols of z beyond it are coded as escapes, however wide a density is."""
+"""The largest magnitude of z with a symbol of its own, however wide a density is; beyond it are escapes."""
 
 
 @torch.no_grad()
 def export(model: Cwam2024Model) -> coding.Cwam2024Model:
-    """Turns a model into one that codes. Raises `ModelError` if its prior fits no integers."""
+    """Turn a trained model into one that codes. Raises `ModelError` if its prior does not fit integers."""
     rows, choice = _z_tables(model.entropy_bottleneck)
     tables = Tables.from_rows([*gaussian_tables(scale_grid()), *rows])
     exact = exact_tensors(model) | {"z_index": (choice + SCALES).astype(np.uint8)}
@@ -44,7 +44,7 @@ def export(model: Cwam2024Model) -> coding.Cwam2024Model:
 
 @torch.no_grad()
 def transforms_of(model: Cwam2024Model, weights: Weights) -> dict[str, Graph]:
-    """The graphs of the transforms; their tensors are added to `weights`."""
+    """Return the graphs of the transforms, and add their tensors to `weights`."""
     return {
         "g_a": _analysis(model, weights),
         "h_a": _hyper_analysis(model, weights),
@@ -53,7 +53,7 @@ def transforms_of(model: Cwam2024Model, weights: Weights) -> dict[str, Graph]:
 
 
 def _analysis(model: Cwam2024Model, weights: Weights) -> Graph:
-    # Weights are kept as they were trained: a published checkpoint stays what it is.
+    # Weights keep single precision, as they were trained: a published checkpoint does not change.
     graph = GraphBuilder("g_a", weights, half=False)
     x = graph.layer(graph.input("x"), "feature_encoding", model.g_a.feature_encoding)
     for i, layer in enumerate(model.g_a.layers):
@@ -79,7 +79,7 @@ def _synthesis(model: Cwam2024Model, weights: Weights) -> Graph:
 
 
 def exact_tensors(model: Cwam2024Model) -> Weights:
-    """The integer tensors of `cwic.latents.serial.SerialPrior` by name, but for the tables of z."""
+    """Return the integer tensors of `cwic.latents.serial.SerialPrior` by name, without the choice of tables for z."""
     bounds = [(a * b) ** 0.5 * (1 << FRACTION_BITS) for a, b in pairwise(scale_grid())]
     tensors: Weights = {
         "medians": to_fixed(model.entropy_bottleneck.medians.flatten()),
@@ -100,15 +100,21 @@ def exact_tensors(model: Cwam2024Model) -> Weights:
 
 
 def to_fixed(x: Tensor) -> NDArray[np.int32]:
-    """Floats as numbers (`cwic.latents.wide`)."""
+    """Return floats as fixed-point numbers of `cwic.latents.wide`, clamped to their range."""
     scaled = torch.round(x.detach().double() * (1 << FRACTION_BITS)).clamp(-NUMBER_MAX, NUMBER_MAX)
     return scaled.cpu().numpy().astype(np.int32)
 
 
 def wide_layer(name: str, weight: Tensor, bias: Tensor) -> Weights:
-    """The tensors of a `cwic.latents.wide.WideLayer` from trained `weight` `[C_out, taps, C_in]` and `bias`.
+    """Return the tensors of a `cwic.latents.wide.WideLayer`.
 
-    Raises `ModelError` if they are out of range.
+    Args:
+        name: the beginning of their names.
+        weight: the trained weights, `[C_out, taps, C_in]`.
+        bias: the trained biases, `[C_out]`.
+
+    Raises:
+        ModelError: weights or biases are out of range, or not finite.
     """
     weight, bias = weight.detach().double().cpu(), bias.detach().cpu()
     largest = weight.abs().amax(dim=(1, 2))
@@ -124,7 +130,10 @@ def wide_layer(name: str, weight: Tensor, bias: Tensor) -> Weights:
 
 
 def _z_tables(bottleneck: EntropyBottleneck) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
-    """Tables for z, and which of them each channel uses: one each while there are enough, else the alike share one."""
+    """Return tables for z, and the index of the table of each channel.
+
+    Each channel has its own table if there are enough; otherwise similar channels share one.
+    """
     quantiles = bottleneck.quantiles[:, 0]
     if not torch.isfinite(quantiles).all():
         raise ModelError("the quantiles of the entropy bottleneck are not finite")

@@ -17,7 +17,7 @@ def _subpixel_up(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 def hyper_analysis(N: int) -> nn.Sequential:
-    """h_a: `y` `[B, N, h, w]`, signs and all, to `z` `[B, N, h/4, w/4]`. Leaky ReLU of slope 0.01. Costs 9 k.
+    """Return h_a: `y` `[B, N, h, w]`, with its signs, to `z` `[B, N, h/4, w/4]`. Leaky ReLU of slope 0.01. Costs 9 k.
 
     y -> conv -> conv -> conv/2 -> conv -> conv/2 -> z
     """
@@ -35,7 +35,9 @@ def hyper_analysis(N: int) -> nn.Sequential:
 
 
 def hyper_synthesis(N: int) -> nn.Sequential:
-    """h_s: `z_hat` `[B, N, h/4, w/4]` to the hyper parameters `[B, 2 N, h, w]`. Leaky ReLU of slope 0.01. Costs 21 k.
+    """Return h_s: `z_hat` `[B, N, h/4, w/4]` to the hyper parameters `[B, 2 N, h, w]`.
+
+    Leaky ReLU of slope 0.01. Costs 21 k.
 
     z_hat -> conv -> conv, shuffle 2 -> conv to 3N/2 -> conv, shuffle 2 -> conv to 2N
     """

@@ -1,4 +1,4 @@
-"""g_a and g_s of the published network (Mudgal & Liu, ISVC 2024, figure 2): x to y, and y_hat to x_hat.
+"""The transforms of the published network (Mudgal & Liu, ISVC 2024, figure 2): g_a, x to y; g_s, y_hat to x_hat.
 
 Costs are multiply-accumulates per pixel of the picture at N = 320. Nothing is shared between the two transforms, and
 nothing normalises or clamps the picture.
@@ -23,7 +23,7 @@ def _up(in_channels: int, out_channels: int) -> nn.ConvTranspose2d:
 
 
 def _cwam(config: Cwam2024Config, window: int) -> nn.Module:
-    """The module in the place of a CWAM; the ablation without one keeps the place, and with it all names."""
+    """Return a CWAM, or the identity in the ablation without it, so that the names of other modules stay the same."""
     if config.attention == "none":
         return nn.Identity()
     cross = config.attention == "cross-window"
@@ -69,7 +69,7 @@ class Cwam2024Analysis(nn.Module):
         self.attention = _residual_attention(config)
 
     def stages(self) -> list[nn.Module]:
-        """What `forward` runs, one after another."""
+        """Return the modules that `forward` runs, in order."""
         return [self.feature_encoding, *self.layers, self.attention]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,8 +87,8 @@ class Cwam2024Synthesis(nn.Module):
               -> deconv 5x5*2 -> IGDN                                   (1/2)
               -> deconv 5x5*2 -> feature encoding -> x_hat              (1/1)
 
-    Costs what `Cwam2024Analysis` costs. The paper's figure has the CWAM at 1/4 before the second IGDN; the released
-    code, and so its weights and this class, have it after.
+    The costs are those of `Cwam2024Analysis`. The figure of the paper has the CWAM at 1/4 before the second IGDN. The
+    released code, and so its weights and this class, have it after.
     """
 
     def __init__(self, config: Cwam2024Config) -> None:

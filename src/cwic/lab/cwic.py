@@ -1,4 +1,4 @@
-"""The trainable model of the `cwic` family: transforms and prior, put together."""
+"""The trainable model of the `cwic` family: transforms and prior together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cwic.lab.transforms import Analysis, Synthesis
 
 
 class ModelOutput(NamedTuple):
-    """`x_hat` `[B, 3, H, W]` (not clamped) and the bits of each picture's y and z, `[B]` each."""
+    """The output of a model: `x_hat` `[B, 3, H, W]`, not clamped, and the bits of y and z by picture, `[B]` each."""
 
     x_hat: Tensor
     y_bits: Tensor
@@ -21,7 +21,7 @@ class ModelOutput(NamedTuple):
 
 
 class CwicModel(nn.Module):
-    """The `cwic` auto-encoder, as it trains.
+    """The trainable `cwic` auto-encoder.
 
     x --g_a--> y --h_a--> z --round--> z_hat --h_s--> state of the context
                |                                         |
@@ -38,13 +38,18 @@ class CwicModel(nn.Module):
         self.prior = Prior(config)
 
     def forward(self, x: Tensor, level: Tensor) -> ModelOutput:
-        """`x` `[B, 3, H, W]` in [0, 1] with sides that are multiples of 64; `level` `[B]` integers 0..1000."""
+        """Return reconstruction and bits of pictures.
+
+        Args:
+            x: pictures `[B, 3, H, W]` in [0, 1]; H and W are multiples of 64.
+            level: the level of each picture, integers 0..1000, `[B]`.
+        """
         y_hat, y_bits, z_bits = self.prior(self.g_a(x, level), level)
         return ModelOutput(self.g_s(y_hat, level), y_bits, z_bits)
 
     @torch.no_grad()
     def calibrate(self, batches: list[Tensor]) -> None:
-        """Measures the constants of an untrained model on pictures `[B, 3, H, W]` (see `Analysis.calibrate`)."""
+        """Measure the constants of an untrained model on pictures `[B, 3, H, W]` (see `Analysis.calibrate`)."""
         self.g_a.calibrate(batches)
         self.g_s.follow(self.g_a)
         self.prior.calibrate(self.g_a.y_scale)

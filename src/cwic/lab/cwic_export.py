@@ -1,4 +1,4 @@
-"""A trained model of the `cwic` family as the codec runs it: graphs, integers and tables, fitted to pictures."""
+"""Export a model of the `cwic` family to the form that the codec runs: graphs, integers and tables."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cwic.nn import DepthConvBlock, LevelGain
 
 @torch.no_grad()
 def export(model: CwicModel) -> coding.CwicModel:
-    """Turns a trained model into one that codes. Raises `ModelError` if an integer could overflow."""
+    """Turn a trained model into one that codes. Raises `ModelError` if an integer could overflow."""
     weights: Weights = {}
     graphs = transforms_of(model.g_a, model.prior.h_a, model.g_s, weights)
     exact = exact_tensors(model.prior.exact)
@@ -46,7 +46,7 @@ def export(model: CwicModel) -> coding.CwicModel:
 
 @torch.no_grad()
 def fit(model: coding.CwicModel, pictures: list[NDArray[np.float32]]) -> coding.CwicModel:
-    """The same model with the scales of z and the tables fitted to what it writes of `pictures` `[1, 3, H, W]`."""
+    """Return the same model with the scales of z and the tables fitted to its symbols for pictures `[1, 3, H, W]`."""
     data = model.data
     exact = data.exact | {"networks.z_log2_scale.value": _z_scales(model, pictures[::8])}
     model = coding.CwicModel(data._replace(exact=exact))
@@ -57,9 +57,9 @@ def fit(model: coding.CwicModel, pictures: list[NDArray[np.float32]]) -> coding.
 
 
 def exact_tensors(networks: PriorNetworks) -> Weights:
-    """The integer tensors of `cwic.latents.quadtree.QuadtreePrior`, by name."""
+    """Return the integer tensors of `cwic.latents.quadtree.QuadtreePrior`, by name."""
     octave, unit = 1 << STREAM_BITS, 1 << MAGNITUDE_BITS
-    # Every machine loads these three from the weights: a mathematical library is not asked twice.
+    # Every machine loads these three tables from the weights, because mathematical libraries differ in the last bits.
     fraction = torch.arange(octave, dtype=torch.float64) / octave
     magnitude = torch.arange(MAGNITUDE_MAX * unit + 1, dtype=torch.float64) / unit
     exponent = torch.arange(-GAIN_OCTAVES * octave, GAIN_OCTAVES * octave + 1, dtype=torch.float64) / octave
@@ -74,7 +74,7 @@ def exact_tensors(networks: PriorNetworks) -> Weights:
 
 @torch.no_grad()
 def transforms_of(g_a: Analysis, h_a: HyperAnalysis, g_s: Synthesis, weights: Weights) -> dict[str, Graph]:
-    """The graphs of the transforms; their tensors are added to `weights`."""
+    """Return the graphs of the transforms, and add their tensors to `weights`."""
     return {
         "features": _features(g_a, weights),
         "g_a": _analysis(g_a, weights),
@@ -84,7 +84,7 @@ def transforms_of(g_a: Analysis, h_a: HyperAnalysis, g_s: Synthesis, weights: We
 
 
 def _features(g_a: Analysis, weights: Weights) -> Graph:
-    """x -> unshuffle 8 -> DCT / frequency_scale -> feature encoding."""
+    """Return the graph: x -> unshuffle 8 -> DCT / frequency_scale -> feature encoding."""
     graph = GraphBuilder("features", weights, half=True)
     matrix = g_a.block_transform.weight.double() / g_a.frequency_scale.double()[:, None]
     bias = -0.5 * matrix.sum(dim=1)
@@ -94,9 +94,9 @@ def _features(g_a: Analysis, weights: Weights) -> Graph:
 
 
 def _analysis(g_a: Analysis, weights: Weights) -> Graph:
-    """features -> blocks -> unshuffle 2 -> (* frequency_scale, Haar, / y_scale) -> attention branch -> y.
+    """Return the graph of g_a after the features. Attention may stand between the blocks instead.
 
-    Attention may stand between the blocks instead.
+    features -> blocks -> unshuffle 2 -> (* frequency_scale, Haar, / y_scale) -> attention branch -> y
     """
     graph = GraphBuilder("g_a", weights, half=True)
     features = _trunk(graph, graph.input("features"), g_a)
@@ -108,7 +108,7 @@ def _analysis(g_a: Analysis, weights: Weights) -> Graph:
 
 
 def _hyper_analysis(h_a: HyperAnalysis, weights: Weights) -> Graph:
-    """y and the gains of its channels -> values and log magnitudes -> z."""
+    """Return the graph of h_a: y and the gains of its channels -> values and log magnitudes -> z."""
     graph = GraphBuilder("h_a", weights, half=True)
     y, gain = graph.input("y"), graph.input("gain")
 
@@ -129,7 +129,10 @@ def _hyper_analysis(h_a: HyperAnalysis, weights: Weights) -> Graph:
 
 
 def _synthesis(g_s: Synthesis, weights: Weights) -> Graph:
-    """y_hat -> attention branch -> (* y_scale, Haar, / frequency_scale) -> shuffle 2 -> blocks -> DCT -> shuffle 8."""
+    """Return the graph of g_s.
+
+    y_hat -> attention branch -> (* y_scale, Haar, / frequency_scale) -> shuffle 2 -> blocks -> DCT -> shuffle 8
+    """
     graph = GraphBuilder("g_s", weights, half=True)
     y = _attention_branch(graph, graph.input("y_hat"), "attention", g_s.attention)
     scale = g_s.frequency_scale.double()
@@ -142,7 +145,7 @@ def _synthesis(g_s: Synthesis, weights: Weights) -> Graph:
 
 
 def _trunk(graph: GraphBuilder, x: str, transform: Analysis | Synthesis) -> str:
-    """The blocks, and the attention branches that stand behind some of them."""
+    """Add the blocks, and the attention branches after some of them."""
     for i, block in enumerate(transform.blocks):
         x = _block(graph, x, f"blocks.{i}", block)
         if str(i) in transform.between:
@@ -151,7 +154,7 @@ def _trunk(graph: GraphBuilder, x: str, transform: Analysis | Synthesis) -> str:
 
 
 def _block(graph: GraphBuilder, x: str, name: str, block: Any) -> str:
-    """A `DepthConvBlock`."""
+    """Add a `DepthConvBlock`."""
     assert isinstance(block, DepthConvBlock)
     spatial = graph.add("LeakyRelu", graph.convolution(x, f"{name}.expand", block.expand), alpha=0.1)
     spatial = graph.convolution(spatial, f"{name}.depthwise", block.depthwise)
@@ -165,12 +168,12 @@ def _block(graph: GraphBuilder, x: str, name: str, block: Any) -> str:
 
 
 def _gain(graph: GraphBuilder, name: str, gain: LevelGain) -> str:
-    """The input that carries a gain at the level, named as the tensor of its knots."""
+    """Add the input that carries a gain at the level. It has the name of the tensor of knots."""
     return graph.input(graph.weight(f"{name}.log2_gain", gain.log2_gain))
 
 
 def _attention_branch(graph: GraphBuilder, x: str, name: str, branch: nn.Module) -> str:
-    """A `GatedBranch` or a `ResidualBranch`; what is not there leaves x as it is."""
+    """Add a `GatedBranch` or a `ResidualBranch`; an identity leaves x as it is."""
     if isinstance(branch, nn.Identity):
         return x
     assert isinstance(branch, GatedBranch | ResidualBranch)
@@ -190,7 +193,7 @@ def _attention_branch(graph: GraphBuilder, x: str, name: str, branch: nn.Module)
 
 
 def _z_scales(model: coding.CwicModel, pictures: list[NDArray[np.float32]]) -> NDArray[np.int32]:
-    """The scales `[KNOTS, C_z]` that code z of `pictures` shortest, channel by channel and knot by knot."""
+    """Return the scales `[KNOTS, C_z]` that code z of `pictures` with the fewest bits, for each channel and knot."""
     costs = symbol_costs(model.data.tables)
     scales = []
     for knot in range(KNOTS):

@@ -1,6 +1,6 @@
-"""Weight files of cwic 0.1, which hold the float networks as torch's parameters, turned into today's.
+"""Import weight files of cwic 0.1, which hold the float networks as parameters of torch.
 
-The integers are taken over as they are: the model keeps its id, and reads every file that it wrote.
+The integers are taken over as they are, so the model keeps its id and decodes every file that it wrote.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from cwic.networks.graph import Graph
 
 
 def load_earlier(path: Path) -> CodingModel:
-    """The model of a weight file of cwic 0.1. Raises `ModelError` if it is missing or malformed."""
+    """Load the model of a weight file of cwic 0.1. Raises `ModelError` if the file is missing or malformed."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -1,9 +1,9 @@
-"""Layers of the exact path in the form that trains: floats that behave as the integers of `cwic.latents.int8` will.
+"""Trainable layers of the exact path: they compute in floats, and simulate the integers of `cwic.latents.int8`.
 
-A layer takes and gives a *stream*, channels last. Before a multiplication it lowers the stream to *activations* with 4
-fractional bits, clamped to +-127/16, and its weights are rounded to int8 with one scale per output channel. Gradients
-pass straight through the rounding (Jacob et al., CVPR 2018, section 3), so that turning a trained network into integers
-costs next to nothing.
+The input and the output of a layer are *streams*, channels last. Before a multiplication, a layer rounds the stream to
+*activations* with 4 fractional bits, clamped to +-127/16, and its weights to int8 with one scale per output channel.
+Gradients pass straight through the rounding (Jacob et al., CVPR 2018, section 3), so that turning a trained network
+into integers loses next to nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from cwic.nn.gain import interpolate_knots
 
 
 def leaky_relu(x: Tensor) -> Tensor:
-    """Leaky ReLU of a stream."""
+    """Apply a leaky ReLU to a stream."""
     return torch.maximum(x, x * 2.0**-LEAK_SHIFT)
 
 
@@ -32,10 +32,10 @@ _REACH = (INT8_MAX + 0.5 - 2.0**-17) * 2.0**-ACTIVATION_BITS
 
 
 def simulate_activations(x: Tensor) -> Tensor:
-    """`x` as activations: values and gradients are those of `torch.fake_quantize_per_tensor_affine`.
+    """Round `x` to activations, with the values and gradients of `torch.fake_quantize_per_tensor_affine`.
 
-    So the gradient is that of the identity where x rounds to an activation, and zero beyond. In operations that every
-    device has, and that a compiler fuses with others.
+    The gradient is that of the identity where x rounds to an activation, and zero beyond. The operations exist on every
+    device, and a compiler fuses them with others.
     """
     x = x.float().clamp(-_REACH, _REACH)
     with torch.no_grad():
@@ -44,12 +44,12 @@ def simulate_activations(x: Tensor) -> Tensor:
 
 
 def _weight_scale(weight: Tensor) -> Tensor:
-    """One scale per output channel of `[..., C_out, C_in]`, so that the largest weight is 127."""
+    """Return one scale per output channel of `[..., C_out, C_in]`, so that the largest weight becomes 127."""
     return weight.detach().abs().amax(dim=-1).clamp_min(1e-6) / INT8_MAX
 
 
 def simulate_weights(weight: Tensor) -> Tensor:
-    """`weight` `[..., C_out, C_in]` rounded to int8 multiples of its scales, with the gradient of the identity."""
+    """Round `weight` `[..., C_out, C_in]` to int8 multiples of its scales, with the gradient of the identity."""
     scale = _weight_scale(weight)[..., None]
     return weight + (torch.round(weight.detach() / scale) * scale - weight.detach())
 
@@ -103,7 +103,7 @@ class Depthwise(nn.Module):
 
 
 class Knots(nn.Module):
-    """A stream that depends on the quality level alone: level `[B]` to `[B, C]`, from `value` `[KNOTS, C]`."""
+    """A stream that depends on the level alone: level `[B]` to `[B, C]`, interpolated in `value` `[KNOTS, C]`."""
 
     value: Tensor
 
@@ -117,7 +117,7 @@ class Knots(nn.Module):
 
 @torch.no_grad()
 def to_integers(network: nn.Module) -> dict[str, NDArray[Any]]:
-    """The integer tensors of a trained network, by the names that `cwic.latents` takes them under."""
+    """Return the integer tensors of a trained network, by their names in `cwic.latents`."""
     tensors: dict[str, NDArray[Any]] = {}
     for name, layer in network.named_modules():
         if isinstance(layer, Knots):
@@ -132,6 +132,6 @@ def to_integers(network: nn.Module) -> dict[str, NDArray[Any]]:
 
 
 def _whole(x: Tensor, kind: type[np.signedinteger[Any]]) -> NDArray[Any]:
-    """`x` rounded. What does not fit `kind` becomes its largest number: a layer refuses that as an overflow."""
+    """Round `x` to integers. A number too large for `kind` becomes its largest, which a layer refuses as overflow."""
     limits = np.iinfo(kind)
     return np.clip(torch.round(x).double().cpu().numpy(), limits.min, limits.max).astype(kind)

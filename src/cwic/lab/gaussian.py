@@ -14,7 +14,9 @@ MASS_MIN = 1e-9
 
 
 def bits(values: Tensor, log2_scale: Tensor) -> Tensor:
-    """Bits of `values` (means removed, in quantisation steps): -log2 of the mass of a zero-mean Gaussian on +-0.5.
+    """Return the bits of `values` (means removed, in quantisation steps).
+
+    They are -log2 of the mass of a zero-mean Gaussian on +-0.5 around each value.
 
     The scale is bounded below at `SCALE_MIN`, the mass at `MASS_MIN` (Balle et al., ICLR 2018, section 3).
     """
@@ -23,7 +25,7 @@ def bits(values: Tensor, log2_scale: Tensor) -> Tensor:
 
 
 def likelihood(values: Tensor, scale: Tensor) -> Tensor:
-    """Mass of a zero-mean Gaussian of standard deviation `scale` on +-0.5 around `values` (means removed).
+    """Return the mass of a zero-mean Gaussian of standard deviation `scale` on +-0.5 around `values` (means removed).
 
     The bounds are those of `bits`, but with gradients below them (see `cwic.nn.lower_bound`), as published.
     """

@@ -1,6 +1,6 @@
-"""Graphs from torch modules: for each kind of block a method of `GraphBuilder` adds its nodes and its weights.
+"""Build graphs from torch modules: for each kind of block, a method of `GraphBuilder` adds its nodes and weights.
 
-torch and ONNX order the channels of an unshuffled map differently; the weights that follow one are reordered.
+torch and ONNX order the channels of an unshuffled map differently, so the weights after such a map are reordered.
 """
 
 from __future__ import annotations
@@ -29,28 +29,32 @@ from cwic.nn.windows import relative_position_index
 Weights = dict[str, NDArray[Any]]
 """Tensors by name."""
 END = 1 << 24
-"""Beyond the end of any axis: where a slice goes to the end."""
+"""An index beyond the end of any axis, for slices that go to the end."""
 
 
 class GraphBuilder:
-    """A graph in the making. `weights` takes the tensors of several graphs, by unique names that begin with `name`."""
+    """A builder of one graph. `weights` takes the tensors of several graphs, by unique names that begin with `name`."""
 
     def __init__(self, name: str, weights: Weights, *, half: bool) -> None:
-        """`half` stores weights in half precision, but for those that are asked to be exact."""
+        """Begin a graph. `half` stores weights in half precision, except those that are asked to be exact."""
         self.name, self.weights, self._half = name, weights, half
         self.inputs: dict[str, tuple[str, int]] = {}
         self._nodes: list[Node] = []
         self._counts: dict[str, int] = {}
         self.attention_inputs = "attention"
-        """What the inputs of the next attention are called (see `cwic.networks.windows`)."""
+        """The beginning of the names of the inputs of the next attention (see `cwic.networks.windows`)."""
 
     def input(self, name: str, kind: str = "float32", rank: int = 4) -> str:
-        """Declares an input."""
+        """Declare an input and return its name."""
         self.inputs[name] = (kind, rank)
         return name
 
     def weight(self, name: str, tensor: Tensor, *, exact: bool = False) -> str:
-        """Adds a tensor, in float32 if `exact`. Whole numbers become int64."""
+        """Add a tensor and return its full name. It stays float32 if `exact`; whole numbers stay as they are.
+
+        Raises:
+            ValueError: another tensor has the name.
+        """
         array = tensor.detach().cpu().numpy()
         if array.dtype.kind == "f":
             array = array.astype(np.float16 if self._half and not exact else np.float32)
@@ -61,24 +65,24 @@ class GraphBuilder:
         return full
 
     def constant(self, name: str, numbers: list[int]) -> str:
-        """Adds a small vector of int64: a shape, or where to slice."""
+        """Add a small vector of int64, such as a shape or the start of a slice."""
         return self.weight(name, torch.tensor(numbers, dtype=torch.int64))
 
     def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Attribute) -> Any:
-        """Adds a node; returns the name of its output, or a list of `outputs` names."""
+        """Add a node and return the name of its output, or a list of `outputs` names."""
         count = self._counts[operator] = self._counts.get(operator, 0) + 1
         names = tuple(f"{operator}_{count}" + (f"_{i}" if outputs > 1 else "") for i in range(outputs))
         self._nodes.append(Node(operator, inputs, names, attributes))
         return list(names) if outputs > 1 else names[0]
 
     def graph(self, output: str) -> Graph:
-        """The graph whose result is `output`."""
+        """Return the graph whose result is `output`."""
         return Graph(dict(self.inputs), tuple(self._nodes), (output,))
 
     # --- layers ----------------------------------------------------------------------------------------------
 
     def convolution(self, x: str, name: str, conv: nn.Conv2d, *, unshuffled: int = 1) -> str:
-        """A convolution; `unshuffled` says that its input comes from `SpaceToDepth` of that block size."""
+        """Add a convolution. `unshuffled` is the block size of a `SpaceToDepth` before it; 1 without one."""
         weight = from_space_to_depth(conv.weight, unshuffled)
         names = [self.weight(f"{name}.weight", weight)]
         if conv.bias is not None:
@@ -88,14 +92,14 @@ class GraphBuilder:
         return self.add("Conv", x, *names, group=conv.groups, pads=[top, left, top, left], strides=strides)
 
     def linear_map(self, x: str, name: str, weight: Tensor, bias: Tensor | None = None) -> str:
-        """A 1x1 convolution with `weight` `[C_out, C_in]`, in float32."""
+        """Add a 1x1 convolution with `weight` `[C_out, C_in]`, in float32."""
         names = [self.weight(f"{name}.weight", weight[:, :, None, None], exact=True)]
         if bias is not None:
             names.append(self.weight(f"{name}.bias", bias, exact=True))
         return self.add("Conv", x, *names, group=1, pads=[0, 0, 0, 0], strides=[1, 1])
 
     def transposed(self, x: str, name: str, conv: nn.ConvTranspose2d) -> str:
-        """A transposed convolution."""
+        """Add a transposed convolution."""
         names = [self.weight(f"{name}.weight", conv.weight), self.weight(f"{name}.bias", cast(Tensor, conv.bias))]
         top, left = cast(tuple[int, int], conv.padding)
         return self.add(
@@ -108,19 +112,19 @@ class GraphBuilder:
         )
 
     def activation(self, x: str, layer: nn.Module) -> str:
-        """ReLU, leaky ReLU or GELU."""
+        """Add a ReLU, leaky ReLU or GELU."""
         if isinstance(layer, nn.LeakyReLU):
             return str(self.add("LeakyRelu", x, alpha=float(layer.negative_slope)))
         return str(self.add({nn.ReLU: "Relu", nn.GELU: "Gelu"}[type(layer)], x))
 
     def layers(self, x: str, name: str, sequence: nn.Module) -> str:
-        """The modules of a sequence, one after another, whatever they are."""
+        """Add the modules of a sequence, one after another."""
         for child, layer in sequence.named_children():
             x = self.layer(x, f"{name}.{child}", layer)
         return x
 
     def layer(self, x: str, name: str, layer: nn.Module) -> str:
-        """A module of `cwic.nn`, or one of torch's that the published network uses."""
+        """Add a module of `cwic.nn`, or one of torch's that the published network uses; TypeError for any other."""
         if isinstance(layer, nn.Identity):
             return x
         if isinstance(layer, nn.Conv2d):
@@ -153,7 +157,7 @@ class GraphBuilder:
     # --- blocks of cwic.nn -------------------------------------------------------------------------------------
 
     def gdn(self, x: str, name: str, layer: GDN) -> str:
-        """`x / sqrt(beta + gamma x^2)`, or times the root."""
+        """Add a GDN: `x / sqrt(beta + gamma x^2)`, or `x` times the root for an inverse one."""
         beta, gamma = effective_parameters(layer)
         weights = [
             self.weight(f"{name}.gamma", gamma[:, :, None, None], exact=True),
@@ -163,14 +167,14 @@ class GraphBuilder:
         return str(self.add("Mul" if layer.inverse else "Div", x, self.add("Sqrt", norm)))
 
     def channel_norm(self, x: str, name: str, layer: ChannelNorm) -> str:
-        """`x / sqrt(mean of x^2 + epsilon)`: the mean is a convolution to one channel."""
+        """Add `x / sqrt(mean of x^2 + epsilon)`; the mean is a convolution to one channel."""
         mean = self.weight(f"{name}.mean", torch.full((1, layer.channels, 1, 1), 1 / layer.channels), exact=True)
         epsilon = self.weight(f"{name}.epsilon", torch.tensor([layer.epsilon]), exact=True)
         square = self.add("Conv", self.add("Mul", x, x), mean, epsilon, group=1, pads=[0, 0, 0, 0], strides=[1, 1])
         return str(self.add("Div", x, self.add("Sqrt", square)))
 
     def dense_block(self, x: str, name: str, block: DenseBlock) -> str:
-        """Five convolutions, each fed with the input and all earlier outputs."""
+        """Add five convolutions, each fed with the input and all earlier outputs."""
         features = x
         for i in range(1, 5):
             grown = self.convolution(features, f"{name}.conv{i}", cast(nn.Conv2d, block.get_submodule(f"conv{i}")))
@@ -178,22 +182,22 @@ class GraphBuilder:
         return self.convolution(features, f"{name}.conv5", cast(nn.Conv2d, block.get_submodule("conv5")))
 
     def feature_encoding(self, x: str, name: str, module: FeatureEncoding) -> str:
-        """`x + 0.2 L(x)`."""
+        """Add `x + 0.2 L(x)`."""
         share = self.weight(f"{name}.share", torch.tensor(0.2), exact=True)
         branch = self.add("Mul", self.layers(x, f"{name}.layers", module.layers), share)
         return str(self.add("Add", x, branch))
 
     def residual_attention(self, x: str, name: str, module: ResidualAttention) -> str:
-        """`x + a(x) * sigmoid(b(x))`; b begins with an attention in a CWAM."""
+        """Add `x + a(x) * sigmoid(b(x))`; in a CWAM, b begins with an attention."""
         a = self.layers(x, f"{name}.conv_a", module.conv_a)
         b = self.layers(x, f"{name}.conv_b", module.conv_b)
         return str(self.add("Add", x, self.add("Mul", a, self.add("Sigmoid", b))))
 
 
 def from_space_to_depth(weight: Tensor, block: int) -> Tensor:
-    """`weight` `[O, C block^2, ...]` for channels as `SpaceToDepth` orders them, (row, column, channel).
+    """Reorder `weight` `[O, C block^2, ...]` for the channel order of `SpaceToDepth`: (row, column, channel).
 
-    torch's unshuffling, for which weights were trained, has (channel, row, column).
+    Weights are trained for the order of torch's unshuffling: (channel, row, column).
     """
     if block == 1:
         return weight
@@ -203,9 +207,9 @@ def from_space_to_depth(weight: Tensor, block: int) -> Tensor:
 
 
 class _Attention:
-    """The nodes of one `CrossWindowAttention`, on maps `[1, C, H, W]`.
+    """The builder of the nodes of one `CrossWindowAttention`, on maps `[1, C, H, W]`.
 
-    Masks and borders are inputs of the graph, which `cwic.networks.windows` computes.
+    Masks and borders are inputs of the graph; `cwic.networks.windows` computes them.
     """
 
     def __init__(self, graph: GraphBuilder, name: str, module: CrossWindowAttention) -> None:
@@ -215,7 +219,7 @@ class _Attention:
         self._inputs = graph.attention_inputs
 
     def add(self, x: str) -> str:
-        """`x + proj(S + merge2(leaky_relu(merge1([S, T]))))`, or, of a bare one, what is projected."""
+        """Add `x + proj(S + merge2(leaky_relu(merge1([S, T]))))`, or only the argument of `proj` for a bare one."""
         graph, module = self._graph, self._module
         borders = graph.input(f"{self._inputs}.borders", "int64", 1)
         ends = graph.input(f"{self._inputs}.ends", "int64", 1)
@@ -243,7 +247,7 @@ class _Attention:
         return str(out if module.bare else graph.add("Add", x, out))
 
     def _around(self, q: str, rolled: str) -> str:
-        """The attention of the windows to the half-resolution regions around them."""
+        """Add the attention of the windows to the half-resolution regions around them."""
         graph, module, block = self._graph, self._module, self._window // 2
         half = graph.add("AveragePool", rolled, kernel_shape=[2, 2], strides=[2, 2])
         weight, bias = module.kv.weight[:, :, None, None], module.kv.bias
@@ -252,7 +256,7 @@ class _Attention:
         margin = self._window // 4
         pads = self._shape("around", [0, 0, margin, margin, 0, 0, margin, margin])
         squares = self._tokens_of(graph.add("Pad", half, pads, mode="reflect"), block, "around_cut", 2 * self._dim)
-        # A region is four neighbouring squares: on each axis, all squares but the last, and all but the first.
+        # A region is four neighbouring squares. On each axis, it takes all squares but the last, and all but the first.
         axes, spans = self._shape("grid", [1, 2]), ((0, -1), (1, END))
         quarters = []
         for i, (rows, columns) in enumerate(product(spans, spans)):
@@ -267,7 +271,7 @@ class _Attention:
         return self._attend(q, k, v, "around", module.relative_position_bias_table_y, _quarters(self._window))
 
     def _attend(self, q: str, k: str, v: str, kind: str, table: Tensor, order: Tensor | None) -> str:
-        """`softmax(q k' + bias + mask) v`: `[1, nH, nW, n, C]`; `order` is that of the keys."""
+        """Add `softmax(q k' + bias + mask) v`: `[1, nH, nW, n, C]`; `order` is the order of the keys."""
         graph, n, heads = self._graph, self._tokens, self._module.heads
         index = relative_position_index(self._window, table.device)
         bias = table[index.flatten()].view(n, n, heads).permute(2, 0, 1)
@@ -281,13 +285,13 @@ class _Attention:
         return str(graph.add("Reshape", out, self._shape("join", [1, 0, 0, n, self._dim])))
 
     def _tokens_of(self, x: str, side: int, name: str, channels: int = 0) -> str:
-        """A map to its squares: `[1, nH, nW, side^2, C]`."""
+        """Cut a map into its squares: `[1, nH, nW, side^2, C]`."""
         graph = self._graph
         squares = graph.add("Transpose", graph.add("SpaceToDepth", x, blocksize=side), perm=[0, 2, 3, 1])
         return str(graph.add("Reshape", squares, self._shape(name, [1, 0, 0, side * side, channels or self._dim])))
 
     def _heads(self, tokens: str, name: str, count: int) -> str:
-        """`[1, nH, nW, n, C]` to `[1, nH, nW, heads, n, C / heads]`."""
+        """Split `[1, nH, nW, n, C]` into heads: `[1, nH, nW, heads, n, C / heads]`."""
         heads = self._module.heads
         split = self._graph.add("Reshape", tokens, self._shape(name, [1, 0, 0, count, heads, self._dim // heads]))
         return str(self._graph.add("Transpose", split, perm=[0, 1, 2, 4, 3, 5]))
@@ -298,7 +302,7 @@ class _Attention:
         return str(graph.add("Add", product, graph.weight(f"{self._name}.{name}.bias", layer.bias)))
 
     def _roll(self, x: str, shift: int) -> str:
-        """The map with its first `shift` rows and columns moved to the end, or back for a negative shift."""
+        """Move the first `shift` rows and columns of a map to its end; a negative shift moves them back."""
         if shift == 0:
             return x
         graph = self._graph
@@ -314,7 +318,7 @@ class _Attention:
 
 
 def _quarters(window: int) -> Tensor:
-    """The raster index in a `window x window` square of each position, quarter by quarter."""
+    """Return the raster indices of the positions of a `window x window` square, quarter by quarter."""
     half = window // 2
     index = torch.arange(window * window).view(2, half, 2, half)
     return index.transpose(1, 2).flatten()

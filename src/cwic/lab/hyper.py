@@ -1,6 +1,6 @@
-"""h_a and h_s of the `cwic` family: the latent to its hyper-latent z, and z to what the context starts from.
+"""The hyper transforms of the `cwic` family: h_a makes the hyper-latent z of y, h_s the first state of the context.
 
-h_a runs in the encoder alone and stays float; h_s decides bytes and is made of the layers that become integers.
+h_a runs in the encoder alone and stays in floats. h_s decides bytes, so it has the layers that become integers.
 """
 
 from __future__ import annotations
@@ -52,6 +52,6 @@ class HyperSynthesis(nn.Module):
 
 
 def _shuffle(x: Tensor) -> Tensor:
-    """`[B, h, w, 4 C]` to `[B, 2 h, 2 w, C]`."""
+    """Shuffle `[B, h, w, 4 C]` to `[B, 2 h, 2 w, C]`."""
     b, h, w, c = x.shape
     return x.reshape(b, h, w, 2, 2, c // 4).transpose(2, 3).reshape(b, 2 * h, 2 * w, c // 4)

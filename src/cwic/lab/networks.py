@@ -1,4 +1,4 @@
-"""The networks that train, by the configuration that shapes them."""
+"""The trainable network for each kind of configuration."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from cwic.lab.cwic import CwicModel
 
 
 def network_of(config: ModelConfig) -> nn.Module:
-    """The untrained network of a configuration."""
+    """Return the untrained network of a configuration."""
     return Cwam2024Model(config) if isinstance(config, Cwam2024Config) else CwicModel(config)

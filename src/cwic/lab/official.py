@@ -1,4 +1,4 @@
-"""Checkpoints of the published network, as its authors' training script writes them. Read as data, never as code."""
+"""Read checkpoints of the published network, as the training script of its authors writes them: data, never code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PUBLISHED_NAMES = {
     "entropy_bottleneck.factors.": "entropy_bottleneck._factor",
     "entropy_bottleneck.": "entropy_bottleneck.",
 }
-"""Beginnings of our names and of the published ones; the first that fits counts."""
+"""The beginnings of our names, and the published ones for them; the first that fits counts."""
 
 UNUSED = re.compile(
     r"enh1\."  # a module that nothing calls
@@ -41,21 +41,26 @@ UNUSED = re.compile(
     r"|context_prediction\.mask$"
     r"|.*\.(relative_position_index|(beta|gamma)_reparam\.(pedestal|lower_bound\.bound))$"
 )
-"""Published entries that are not read: not used, or computed anew."""
+"""Published entries that are not read, because nothing uses them or they are computed anew."""
 
 
 def published_name(name: str) -> str:
-    """The published name of a parameter of `Cwam2024Model`."""
+    """Return the published name of a parameter of `Cwam2024Model`."""
     ours = next(beginning for beginning in PUBLISHED_NAMES if name.startswith(beginning))
     return re.sub(r"\.conv_b\.0\.(?!conv\.)", ".conv_b.0.attn.", PUBLISHED_NAMES[ours] + name.removeprefix(ours))
 
 
 def load_official(path: str | PathLike[str]) -> Cwam2024Model:
-    """The published network with the weights of `path`, in evaluation mode; N is read from them.
+    """Load the published network with the weights of a checkpoint, in evaluation mode.
 
-    `path` is a training checkpoint (`{"state_dict": ...}`) or a state dict alone, of any float precision; names that
-    begin with `module.`, as training on several GPUs leaves them, are understood. The context's hidden taps, which
-    training leaves at any value, are set to zero. Raises `ModelError` with one sentence that says what is wrong.
+    N is read from the weights. Names that begin with `module.`, from training on several GPUs, are accepted. The hidden
+    taps of the context, which training leaves at any value, are set to zero.
+
+    Args:
+        path: a training checkpoint (`{"state_dict": ...}`) or a state dict alone, of any float precision.
+
+    Raises:
+        ModelError: the file is no such checkpoint; the message is one sentence.
     """
     path = Path(path)
     state = _state_dict(path)
@@ -73,12 +78,12 @@ def load_official(path: str | PathLike[str]) -> Cwam2024Model:
 
 
 def _state_dict(path: Path) -> dict[str, Any]:
-    """What a checkpoint holds under the published names, not checked yet."""
+    """Return the entries of a checkpoint by their published names, not checked yet. Raises `ModelError`."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise ModelError(f"the checkpoint {path} is missing") from None
-    except Exception as error:  # what torch raises on a damaged file can be nearly anything
+    except Exception as error:  # torch raises nearly any error on a damaged file
         raise ModelError(_why_unreadable(path, error)) from error
     state = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(state, dict):
@@ -114,7 +119,7 @@ def _width(path: Path, state: dict[str, Any]) -> int:
 
 
 def _check(path: Path, state: dict[str, Any], expected: dict[str, Any]) -> None:
-    """Raises `ModelError` unless `state` has every tensor of `expected`, in its shape, and nothing unknown."""
+    """Raise `ModelError` unless `state` has every tensor of `expected`, in its shape, and nothing unknown."""
     prefix = f"{path} is no checkpoint of the published network"
     missing = [name for name in expected if name not in state]
     unknown = [name for name in state if name not in expected and not UNUSED.match(name)]
@@ -128,6 +133,6 @@ def _check(path: Path, state: dict[str, Any], expected: dict[str, Any]) -> None:
             raise ModelError(f"{prefix}: {name} is not a plain tensor of floats")
         if tensor.shape != parameter.shape:
             raise ModelError(f"{prefix}: {name} is {list(tensor.shape)}, not {list(parameter.shape)}")
-    # A view can repeat a few stored numbers without end; memory is taken for what the file really holds.
+    # A view can repeat a few stored numbers without end, so memory is limited to what the file really holds.
     if sum(state[name].nbytes for name in expected) > path.stat().st_size:
         raise ModelError(f"{prefix}: its tensors are larger than the file")

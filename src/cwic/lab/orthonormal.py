@@ -1,6 +1,6 @@
-"""The orthonormal maps that the `cwic` transforms start from: colour rotation, 8x8 DCT, 2x2 Haar.
+"""The orthonormal maps with which the `cwic` transforms begin training: colour rotation, 8x8 DCT, 2x2 Haar.
 
-At step 0 the auto-encoder *is* this transform coder; training only improves on it.
+At step 0 the auto-encoder is this transform coder; training only improves on it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ PLANES = 3 * BLOCK * BLOCK
 
 
 def luma_chroma() -> Tensor:
-    """The `[3, 3]` rotation from RGB to a luma and two chroma axes."""
+    """Return the `[3, 3]` rotation from RGB to a luma and two chroma axes."""
     rows = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
     return rows / rows.norm(dim=1, keepdim=True)
 
 
 def dct(size: int = BLOCK) -> Tensor:
-    """The orthonormal DCT-II matrix `[frequency, sample]`."""
+    """Return the orthonormal DCT-II matrix `[frequency, sample]`."""
     k, n = torch.arange(size)[:, None], torch.arange(size)[None, :]
     matrix = math.sqrt(2 / size) * torch.cos(math.pi * (2 * n + 1) * k / (2 * size))
     matrix[0] /= math.sqrt(2)
@@ -29,11 +29,14 @@ def dct(size: int = BLOCK) -> Tensor:
 
 
 def block_transform() -> Tensor:
-    """`[192, 192]`: the 8x8 DCT of the three rotated colour planes, on pixel-unshuffled RGB (plane, row, column)."""
+    """Return the 8x8 DCT of the rotated colour planes: `[192, 192]`, for pixel-unshuffled RGB (plane, row, column)."""
     return torch.kron(luma_chroma(), torch.kron(dct(), dct()))
 
 
 def haar(channels: int) -> Tensor:
-    """`[4 C, 4 C]`: the 2x2 Haar transform of each channel of a map pixel-unshuffled by 2; rows are (channel, band)."""
+    """Return the 2x2 Haar transform of each channel: `[4 C, 4 C]`, for a map that is pixel-unshuffled by 2.
+
+    Rows are (channel, band).
+    """
     step = torch.tensor([[1.0, 1.0], [1.0, -1.0]]) / math.sqrt(2)
     return torch.kron(torch.eye(channels), torch.kron(step, step))

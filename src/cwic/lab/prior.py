@@ -1,8 +1,9 @@
 """The entropy model of the `cwic` family: hyperprior, quadtree context and gains, as networks and as a training loss.
 
-Numbers: y has unit variance per channel; with the gain G(level) of a channel, `y * G` is in quantisation steps, and the
-coded symbol is `round(y * G - mean * G)`. Networks predict the mean in units of y and the scale relative to G, and see
-decoded values in units of y and magnitudes as `log2(1 + |y| G) - log2(1 + G)`: nearly the same at every level.
+Units: y has unit variance per channel. With the gain G(level) of a channel, `y * G` is in quantisation steps, and the
+coded symbol is `round(y * G - mean * G)`. Networks predict the mean in units of y and the scale relative to G. They see
+decoded values in units of y, and magnitudes as `log2(1 + |y| G) - log2(1 + G)`; both are nearly the same at every
+level.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from cwic.latents.rounding import ERROR_WEIGHT
 
 
 def lmbda_of(level: Tensor) -> Tensor:
-    """The rate-distortion trade-off of a level, log-linear; the loss is `lmbda * 255**2 * MSE + bpp`."""
+    """Return the rate-distortion trade-off of a level, log-linear; the loss is `lmbda * 255**2 * MSE + bpp`."""
     return LAMBDA_MIN * (LAMBDA_MAX / LAMBDA_MIN) ** (level.float() / MAX_LEVEL)
 
 
 class PriorNetworks(nn.Module):
-    """The networks that encoder and decoder must agree on: exported, a `cwic.latents.quadtree.QuadtreePrior`."""
+    """The networks whose results encoder and decoder must agree on; see `cwic.latents.quadtree.QuadtreePrior`."""
 
     def __init__(self, config: CwicConfig) -> None:
         super().__init__()
@@ -43,7 +44,7 @@ class PriorNetworks(nn.Module):
 
 
 class PriorOutput(NamedTuple):
-    """`y_hat` `[B, M, h, w]`, and the bits of y and z of each picture `[B]`."""
+    """The output of the prior: `y_hat` `[B, M, h, w]`, and the bits of y and z of each picture, `[B]` each."""
 
     y_hat: Tensor
     y_bits: Tensor
@@ -51,7 +52,7 @@ class PriorOutput(NamedTuple):
 
 
 class Prior(nn.Module):
-    """The trainable entropy model. `forward` gives the dequantised latent and the bits.
+    """The trainable entropy model. `forward` returns the dequantised latent and the bits.
 
     In training the rate is that of noisy values. In evaluation, and with `hard_rounding`, values are rounded as the
     encoder rounds them and the rate is that of the symbols.
@@ -69,7 +70,7 @@ class Prior(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, y_scale: Tensor) -> None:
-        """Sets the gains to what an ideal transform coder would use, given `y_scale` `[M]` of pictures in [0, 1].
+        """Set the gains to those of an ideal transform coder, given `y_scale` `[M]` of pictures in [0, 1].
 
         The step that minimises `lmbda 255^2 MSE + bpp` at high rate is `sqrt(18 / (255^2 ln 2 lmbda))`.
         """
@@ -78,7 +79,12 @@ class Prior(nn.Module):
         self.exact.log2_gain.value.copy_(torch.log2(y_scale[None, :] / step[:, None]))
 
     def forward(self, y: Tensor, level: Tensor) -> PriorOutput:
-        """`y` `[B, M, h, w]` with h and w multiples of 4, `level` `[B]` integers."""
+        """Quantise `y` and count its bits.
+
+        Args:
+            y: the latents, `[B, M, h, w]`; h and w are multiples of 4.
+            level: the level of each picture, integers 0..1000, `[B]`.
+        """
         noisy = self.training and not self.hard_rounding
         log2_gain = self.exact.log2_gain(level)
         gain_map = torch.exp2(log2_gain)[:, :, None, None]
@@ -111,13 +117,16 @@ class Prior(nn.Module):
 
 
 def _round_as_coded(residual: Tensor, log2_scale: Tensor, weight: float) -> Tensor:
-    """The encoder's rounding, with the gradient of the identity."""
+    """Round as the encoder does, with the gradient of the identity."""
     with torch.no_grad():
         symbols = round_by_cost(residual, lambda magnitude: gaussian.bits(magnitude, log2_scale), weight)
     return residual + (symbols - residual).detach()
 
 
 def features(y_steps: Tensor, gain: Tensor, dim: int) -> Tensor:
-    """What networks see of `y_steps` (in quantisation steps): values and magnitudes, concatenated along `dim`."""
+    """Return the inputs of the networks for `y_steps` (in quantisation steps): values and magnitudes.
+
+    They are concatenated along `dim`.
+    """
     magnitude = torch.log2(1 + y_steps.abs().clamp_max(MAGNITUDE_MAX)) - torch.log2(1 + gain)
     return torch.cat([y_steps / gain, magnitude.expand_as(y_steps)], dim=dim)

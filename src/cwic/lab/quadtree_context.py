@@ -1,8 +1,8 @@
-"""The context network: four passes, each predicting a quarter of the symbols from all that is known before it.
+"""The context network: four passes, each of which predicts a quarter of the symbols from all that is known before it.
 
-The state `[B, h, w, D]` starts as h_s's output. A pass refines a copy of it by depth-wise blocks and reads a mean and a
-scale for its symbols off it, phase by phase; the symbols, once known, are added to the state as values and
-magnitudes. The layers behave as the integers that they become (`cwic.lab.fixed_point`); the codec runs those.
+The state `[B, h, w, D]` starts as the output of h_s. A pass refines a copy of it by depth-wise blocks and predicts a
+mean and a scale for each of its symbols from it, phase by phase. Once the symbols are known, they are added to the
+state as values and magnitudes. The layers simulate the integers of the codec (`cwic.lab.fixed_point`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ContextBlock(nn.Module):
 
 
 def _block(t: Tensor, *weights: Tensor) -> Tensor:
-    """`ContextBlock.forward` in the float form, as a function of weight and bias of each layer."""
+    """Compute `ContextBlock.forward` as a function of the weight and the bias of each layer, for compiling."""
     mix, expand, project = zip(map(simulate_weights, weights[::2]), weights[1::2], strict=True)
     mixed = shifted_depthwise(simulate_activations(t), *mix)
     hidden = leaky_relu(F.linear(simulate_activations(mixed), *expand).float())
@@ -50,9 +50,7 @@ def _block(t: Tensor, *weights: Tensor) -> Tensor:
 
 
 class QuadtreeContext(nn.Module):
-    """The networks of the four passes: `cwic.lab.prior` runs them, and `cwic.latents.quadtree` what an export makes of
-    them.
-    """
+    """The networks of the four passes. `cwic.lab.prior` runs them, `cwic.latents.quadtree` their exported integers."""
 
     def __init__(self, config: CwicConfig) -> None:
         super().__init__()
@@ -65,14 +63,20 @@ class QuadtreeContext(nn.Module):
         self.heads = nn.ModuleList(PhasePointwise(width, 2 * group) for _ in range(PASSES))
 
     def predict(self, step: int, state: Tensor, level: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (in units of y) and log2 scale (relative to the gain) of pass `step`'s symbols.
+        """Predict the symbols of a pass.
 
-        `state` `[B, h, w, D]` and `level` `[B]` to two streams `[B, h/2, w/2, 4, M/4]`.
+        Args:
+            step: the number of the pass.
+            state: the state, `[B, h, w, D]`.
+            level: the level of each picture, `[B]`.
+
+        Returns:
+            The mean (in units of y) and the log2 scale (relative to the gain), two streams `[B, h/2, w/2, 4, M/4]`.
         """
         t = self.blocks[step](state + self.level[step](level)[:, None, None])
         mean, log2_scale = self.heads[step](to_phases(leaky_relu(t)), [0, 1, 2, 3]).chunk(2, dim=-1)
         return mean, log2_scale
 
     def absorb(self, step: int, state: Tensor, features: Tensor) -> Tensor:
-        """The state with the now known symbols of pass `step`, `features` `[B, h/2, w/2, 4, 2 * M/4]`, added."""
+        """Return the state plus the known symbols of pass `step`, `features` `[B, h/2, w/2, 4, 2 * M/4]`."""
         return state + from_phases(self.embed(features, groups(step)))

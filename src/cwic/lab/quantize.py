@@ -1,6 +1,4 @@
-"""Quantisation in training: rounding that lets gradients through, noise that stands for it in the rate, and the
-encoder's rounding by cost.
-"""
+"""Quantisation in training: rounding with straight-through gradients, additive noise, and rounding by cost."""
 
 from __future__ import annotations
 
@@ -11,20 +9,27 @@ from torch import Tensor
 
 
 def round_straight_through(x: Tensor) -> Tensor:
-    """`round(x)` with the gradient of the identity."""
+    """Return `round(x)` with the gradient of the identity."""
     return x + (torch.round(x) - x).detach()
 
 
 def add_uniform_noise(x: Tensor) -> Tensor:
-    """`x + U(-1/2, 1/2)`: its density is the mass function of rounding (Balle et al., ICLR 2017, section 3)."""
+    """Return `x + U(-1/2, 1/2)`: its density is the mass function of rounding (Balle et al., ICLR 2017, section 3)."""
     return x + torch.rand_like(x) - 0.5
 
 
 def round_by_cost(values: Tensor, bits: Callable[[Tensor], Tensor], weight: Tensor | float) -> Tensor:
-    """Of the two integers around each of `values` (in steps), as floats, the one with fewer bits plus weighted error.
+    """Round each value to the integer next to it with the lower cost: bits plus weighted squared error.
 
-    This is `cwic.latents.rounding` for a batch in training. `bits` gives the cost of integer magnitudes of the shape of
-    `values`; `weight`, the bits that a squared error of one step is worth, broadcasts to it.
+    This is `cwic.latents.rounding` for a batch in training.
+
+    Args:
+        values: the values in steps.
+        bits: gives the bits of integer magnitudes of the shape of `values`.
+        weight: the bits that a squared error of one step is worth; it broadcasts to `values`.
+
+    Returns:
+        The integers as floats.
     """
     magnitude = values.abs()
     nearest = magnitude.round()

@@ -1,6 +1,7 @@
-"""The serial context: scale and mean of each latent from the hyper parameters and the latents above and to the left.
+"""The serial context: it predicts scale and mean of a latent from the hyper parameters and the latents before it.
 
-Minnen et al., NeurIPS 2018, section 2. A decoder has to visit the positions one by one, in raster order.
+Minnen et al., NeurIPS 2018, section 2. The latents before it are those above and to the left, so a decoder has to
+visit the positions one by one, in raster order.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cwic.latents.serial import CONTEXT, entropy_parameter_widths, seen_taps
 class MaskedConv2d(nn.Conv2d):
     """A `kernel x kernel` convolution that sees the rows above and, in its own row, the columns to the left.
 
-    The mask multiplies the weight, so that hidden taps count as zero and get no gradient. Outside the map is zero.
+    The mask multiplies the weight, so that hidden taps count as zero and get no gradient. The map is padded with zeros.
     """
 
     mask: Tensor
@@ -41,10 +42,10 @@ class GaussianParameters(NamedTuple):
 
 
 class NoContext(nn.Module):
-    """Scales and means as h_s gives them: the first half of its output, and the second."""
+    """No context: scales and means are the first and the second half of the output of h_s."""
 
     def forward(self, y_hat: Tensor, hyper: Tensor) -> GaussianParameters:
-        """`hyper` `[B, 2 M, h, w]`; `y_hat` is not looked at."""
+        """Split `hyper` `[B, 2 M, h, w]`; `y_hat` is not used."""
         return GaussianParameters(*hyper.chunk(2, dim=1))
 
 
@@ -72,7 +73,7 @@ class SerialContext(nn.Module):
         )
 
     def forward(self, y_hat: Tensor, hyper: Tensor) -> GaussianParameters:
-        """`y_hat` `[B, M, h, w]` and h_s's output `hyper` `[B, 2 M, h, w]`."""
+        """Predict from `y_hat` `[B, M, h, w]` and the output of h_s, `hyper` `[B, 2 M, h, w]`."""
         known = torch.cat([hyper, self.context_prediction(y_hat)], dim=1)
         scales_hat, means_hat = self.entropy_parameters(known).chunk(2, dim=1)
         return GaussianParameters(scales_hat, means_hat)

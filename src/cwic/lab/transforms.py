@@ -1,4 +1,4 @@
-"""The transforms of the `cwic` family: g_a takes the picture to its latent y, g_s the quantised latent back."""
+"""The transforms of the `cwic` family: g_a from a picture to its latent y, g_s from the quantised latent back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cwic.nn.precision import single_precision
 
 
 class LinearMap(nn.Module):
-    """A 1x1 convolution without bias that keeps float32 under autocast: what it loses, the picture loses.
+    """A 1x1 convolution without bias that keeps float32 under autocast, because the picture loses all that it loses.
 
     `weight` `[C_out, C_in]` learns far more slowly than the rest (see `cwic.training.optim`).
     """
@@ -34,11 +34,11 @@ class Analysis(nn.Module):
         x -> unshuffle 8 -> DCT -> / frequency_scale -> feature encoding -> blocks        (1/8)
           -> * frequency_scale -> unshuffle 2 -> Haar, M of 768 -> / y_scale -> attention -> y   (1/16)
 
-    `frequency_scale` `[192]` and `y_scale` `[M]` are standard deviations measured once on the training pictures, and
-    `selected` `[M]` the rows of the Haar transform with the most energy, by falling energy (`calibrate`).
+    `frequency_scale` `[192]` and `y_scale` `[M]` are standard deviations, measured once on training pictures, and
+    `selected` `[M]` are the rows of the Haar transform with the most energy, by falling energy (`calibrate`).
 
-    The configuration says whether there is attention, and whether it stands here or between the blocks.
-    The level enters with the blocks: what comes before them, `prepare`, is the same for all levels.
+    The configuration decides whether there is attention, and whether it stands here or between the blocks.
+    The level first matters in the blocks: `prepare`, the part before them, is the same for all levels.
     """
 
     frequency_scale: Tensor
@@ -59,26 +59,29 @@ class Analysis(nn.Module):
         self.attention = latent_branch(config)
 
     def planes(self, x: Tensor) -> Tensor:
-        """The block transform of `x`, before any scaling: `[B, 192, H/8, W/8]`."""
+        """Return the block transform of `x`, before any scaling: `[B, 192, H/8, W/8]`."""
         return self.block_transform(F.pixel_unshuffle(x - 0.5, BLOCK))
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         return self.finish(self.prepare(x), level)
 
     def prepare(self, x: Tensor) -> Tensor:
-        """The encoded features of `x`, what the blocks begin with: `[B, 192, H/8, W/8]`."""
+        """Return the encoded features of `x`, the input of the blocks: `[B, 192, H/8, W/8]`."""
         features: Tensor = self.feature_encoding(self.planes(x) / self.frequency_scale[:, None, None])
         return features
 
     def finish(self, features: Tensor, level: Tensor) -> Tensor:
-        """`y` of what `prepare` gave."""
+        """Return `y` of the features of `prepare` at `level` `[B]`."""
         features = _trunk(features, level, self.blocks, self.between)
         y = self.haar(F.pixel_unshuffle(features * self.frequency_scale[:, None, None], 2))
         return self.attention(y / self.y_scale[:, None, None])
 
     @torch.no_grad()
     def calibrate(self, batches: list[Tensor]) -> None:
-        """Measures the scales, and chooses the M of 768 coefficients, on `[B, 3, H, W]` pictures. Once, untrained."""
+        """Measure the scales, and choose M of the 768 coefficients, on pictures `[B, 3, H, W]`.
+
+        Call it once, on the untrained model.
+        """
         planes = [self.planes(x) for x in batches]
         self.frequency_scale.copy_(_rms(planes))
         full = haar(self.frequency_scale.numel()).to(self.haar.weight)
@@ -117,14 +120,14 @@ class Synthesis(nn.Module):
 
     @torch.no_grad()
     def follow(self, analysis: Analysis) -> None:
-        """Takes the constants that `analysis` was calibrated to, and its Haar rows."""
+        """Take the calibrated constants of `analysis`, and its Haar rows."""
         self.frequency_scale.copy_(analysis.frequency_scale)
         self.y_scale.copy_(analysis.y_scale)
         self.haar.weight.copy_(analysis.haar.weight.t())
 
 
 def _trunk(features: Tensor, level: Tensor, blocks: nn.ModuleList, between: nn.ModuleDict) -> Tensor:
-    """The blocks, and what stands behind some of them."""
+    """Run the blocks, and the attention branches after some of them."""
     for i, block in enumerate(blocks):
         features = block(features, level)
         if str(i) in between:
@@ -133,5 +136,5 @@ def _trunk(features: Tensor, level: Tensor, blocks: nn.ModuleList, between: nn.M
 
 
 def _rms(maps: list[Tensor]) -> Tensor:
-    """Root mean square of each channel over a list of `[B, C, H, W]` maps; never so small that dividing by it hurts."""
+    """Return the root mean square of each channel over maps `[B, C, H, W]`; at least 1e-4, because it is divided by."""
     return torch.stack([m.square().mean(dim=(0, 2, 3)) for m in maps]).mean(dim=0).sqrt().clamp_min(1e-4)

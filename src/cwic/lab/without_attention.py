@@ -1,7 +1,7 @@
-"""What stays of a trained `cwic` model when its attention is taken out.
+"""Take the attention out of a trained `cwic` model, and fold its linear part into the Haar maps.
 
-The branches of a gated model do little that no linear map could do (docs/attention.md), and the Haar maps beside them
-are linear: they can take over that part.
+The branches of a gated model do little more than a linear map could do (docs/attention.md). The Haar maps beside them
+are linear, so they can take over that part.
 """
 
 from __future__ import annotations
@@ -20,15 +20,17 @@ from cwic.latents.levels import MAX_LEVEL
 
 Weights = dict[str, Tensor]
 BRANCHES = tuple(f"{transform}.{place}." for transform in ("g_a", "g_s") for place in ("attention", "between"))
-"""What the names of tensors of attention begin with."""
+"""The beginnings of the names of tensors of attention."""
 RIDGE = 1e-6
 """Added to the second moments of y, as a share of their mean, before they are inverted."""
 
 
 class LinearPart(NamedTuple):
-    """The best linear map `[M, M]` from what enters a branch to what leaves it, and the share that it misses.
+    """The linear part of a branch.
 
-    The share is of what the branch adds, as a root mean square.
+    Attributes:
+        map: the best linear map from the input of the branch to its output, `[M, M]`.
+        missed: the share that the map misses of what the branch adds, as a root mean square.
     """
 
     map: Tensor
@@ -36,17 +38,17 @@ class LinearPart(NamedTuple):
 
 
 def is_attention(name: str) -> bool:
-    """Whether a tensor of a state is of an attention branch."""
+    """Return whether the tensor of a state belongs to an attention branch."""
     return name.startswith(BRANCHES)
 
 
 def without_attention(weights: Weights) -> Weights:
-    """The tensors of a state that are of no attention branch."""
+    """Return the tensors of a state that belong to no attention branch."""
     return {name: tensor for name, tensor in weights.items() if not is_attention(name)}
 
 
 def gated_config(config: CwicConfig, weights: Weights) -> CwicConfig:
-    """`config` with the attention of a state that has a gated branch at each end.
+    """Return `config` with the attention of a state that has a gated branch at each end.
 
     Raises:
         ValueError: the state has no such branches.
@@ -72,12 +74,12 @@ def gated_config(config: CwicConfig, weights: Weights) -> CwicConfig:
 
 @torch.no_grad()
 def linear_parts(model: CwicModel, batches: Sequence[Tensor]) -> dict[str, LinearPart]:
-    """What the branches of `model` do that is linear, by `g_a` and `g_s`: least squares over all positions.
+    """Return the linear parts of the branches of `g_a` and `g_s`, by least squares over all positions.
 
     Args:
-        model: has a branch at the end of g_a and at the start of g_s.
-        batches: pictures `[B, 3, H, W]` in [0, 1], coded at levels that go evenly from the lowest to the highest, with
-            more positions of y than it has channels.
+        model: a model with a branch at the end of g_a and at the start of g_s.
+        batches: pictures `[B, 3, H, W]` in [0, 1] with more positions of y than y has channels. They are coded at
+            levels that go evenly from the lowest to the highest.
     """
     branches = {"g_a": model.g_a.attention, "g_s": model.g_s.attention}
     sums = {name: _Moments() for name in branches}
@@ -97,7 +99,7 @@ def linear_parts(model: CwicModel, batches: Sequence[Tensor]) -> dict[str, Linea
 
 @torch.no_grad()
 def folded(weights: Weights, parts: dict[str, LinearPart]) -> Weights:
-    """`weights` without attention, with its linear `parts` in the Haar maps beside it."""
+    """Return `weights` without attention, with its linear `parts` in the Haar maps."""
     kept = without_attention(weights)
     for transform, part in parts.items():
         name, scale = f"{transform}.haar.weight", kept[f"{transform}.y_scale"].double()
@@ -108,7 +110,7 @@ def folded(weights: Weights, parts: dict[str, LinearPart]) -> Weights:
 
 
 class _Moments:
-    """Second moments of what enters a branch and what leaves it."""
+    """The second moments of the input and the output of a branch."""
 
     def __init__(self) -> None:
         self._own: Any = 0.0
@@ -127,7 +129,7 @@ class _Moments:
         own = self._own + RIDGE * self._own.trace() / channels * identity
         # A X = B with the symmetric A = own gives X' = the map.
         part = torch.linalg.solve(own, self._cross.t()).t()
-        # Of what is added, D = after - before, the map adds (part - 1) before: |D|^2 less what that explains.
+        # The branch adds D = after - before, and the map (part - 1) before: what is missed is |D|^2 less the explained.
         change = part - identity
         explained = 2 * (change * (self._cross - self._own)).sum() - (change @ self._own * change).sum()
         missed = ((self._added - explained) / self._added).clamp_min(0).sqrt()

@@ -1,4 +1,4 @@
-"""A model of the `cwic` family as it codes: float networks as graphs, the quadtree prior, probability tables."""
+"""The coding model of the `cwic` family: float networks as graphs, the quadtree prior, and probability tables."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from cwic.networks.product import product
 from cwic.networks.windows import window_inputs
 
 FEATURE_CONVOLUTIONS = 11
-"""3x3 convolutions, one after the other at 1/8, of the feature encoding: two dense blocks of five and one between."""
+"""The 3x3 convolutions in sequence, at 1/8, of the feature encoding: two dense blocks of five, and one between."""
 WRITTEN_WEIGHT = 22.0
-"""The weight of rounding errors in `as_written`: a part of the format, whatever encoders do."""
+"""The weight of rounding errors in `as_written`. It is part of the format, whatever weight an encoder uses."""
 LATENT = 16
-"""Pixels of a side of what a position of y stands for."""
+"""The side, in pixels, of the square that a position of y stands for."""
 BLOCK = 8
-"""Pixels of a side of the squares that g_s makes at the end, each from one position of the map at 1/8."""
+"""The side, in pixels, of the squares that g_s makes last, each from one position of the map at 1/8."""
 HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS = (
     "g_s.haar.weight",
     "g_s.block_transform.weight",
@@ -47,32 +47,35 @@ HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS = (
 )
 """The linear maps at the two ends of g_s."""
 FULL_PRECISION_LEVEL = 850
-"""From here on pixels are made in float32 everywhere: bfloat16 would cost 0.04 dB and more."""
+"""From this level on, g_s runs in float32 on every machine: bfloat16 would cost 0.04 dB and more."""
 
 
 def preview_maps(data: ModelData) -> tuple[Floats, Floats]:
-    """The linear maps of g_s without what is between them: a latent to the means of its four squares of `BLOCK` pixels.
+    """Return the product of the linear maps of g_s, from a latent to the means of its four squares of `BLOCK` pixels.
 
-    Returns the weights `[3, 4, M]` and the bias `[3, 4]`: colours, and squares in raster order.
+    The networks between the linear maps are left out.
+
+    Returns:
+        The weights `[3, 4, M]` and the bias `[3, 4]`: colours, and squares in raster order.
     """
     given = data.weights([HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS])
     haar, block_transform, bias = (
         np.asarray(given[name], np.float32) for name in (HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS)
     )
-    # A row of the last map for each pixel of a block, the colours first; then a row for each block of a latent.
+    # The last map has a row for each pixel of a block, colours first; the first has a row for each block of a latent.
     mean = block_transform[:, :, 0, 0].reshape(3, BLOCK**2, -1).mean(axis=1)
     rows = np.einsum("kc,cpm->kpm", mean, haar[:, :, 0, 0].reshape(mean.shape[1], 4, -1))
     return rows, bias.reshape(3, BLOCK**2).mean(axis=1, keepdims=True).repeat(4, axis=1)
 
 
 class CwicModel:
-    """See `cwic.models.base.CodingModel`. The graphs are `features`, `g_a`, `h_a` and `g_s`.
+    """A `cwic.models.base.CodingModel` of the `cwic` family.
 
-    Their inputs that are gains follow the level.
+    Its graphs are `features`, `g_a`, `h_a` and `g_s`. Some of their inputs are gains, which depend on the level.
     """
 
     def __init__(self, data: ModelData, device: str = "cpu") -> None:
-        """Raises `ModelError` if something is missing or does not fit."""
+        """Make a model from the contents of a weight file. Raises `ModelError` if they are incomplete or do not fit."""
         self.data, self._device = data, device
         self._config = cast(CwicConfig, data.config)
         self._prior = QuadtreePrior(self._config, data.exact)
@@ -87,16 +90,16 @@ class CwicModel:
                 raise ModelError(f"{name} of the weights is {list(knots.shape)}, not [{KNOTS}, C]")
 
     def prepare_analysis(self, x: Floats) -> Floats:
-        """The encoded features of `x`: `[1, 192, H/8, W/8]`, 12 bytes a pixel."""
+        """Return the encoded features of `x`: `[1, 192, H/8, W/8]`, 12 bytes a pixel."""
         return self._networks["features"]({"x": x})
 
     def finish_analysis(self, prepared: Floats, level: int) -> Floats:
-        """y in units of one standard deviation per channel."""
+        """Return y `[1, M, H/16, W/16]` in units of one standard deviation per channel."""
         rows, columns = (side // 2 for side in prepared.shape[2:])
         return self._run("g_a", level, {"features": prepared, **self._windows(rows, columns)})
 
     def hyper_analyse(self, y: Floats, level: int) -> Floats:
-        """z in steps, before rounding: `[1, C_z, h/4, w/4]` of `y` `[1, M, h, w]`."""
+        """Return z of `y` `[1, M, h, w]` in steps, before rounding: `[1, C_z, h/4, w/4]`."""
         gain = self._prior.gain(self._prior.log2_gain(level)) / (1 << GAIN_BITS)
         return self._run("h_a", level, {"y": y, "gain": np.float32(gain).reshape(1, -1, 1, 1)})
 
@@ -124,7 +127,11 @@ class CwicModel:
         return y_hat
 
     def decompress_cut(self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0) -> CutLatents:
-        """Without all of z nothing can be shown."""
+        """Decode as much of cut data as there is.
+
+        Raises:
+            FormatError: a part of z is missing; without all of it nothing can be shown.
+        """
         reader = CutReader(self.data.tables, data, tile)
         z_hat = self._z_hat(reader, height, width, level)
         if not reader.is_whole[0]:
@@ -141,7 +148,7 @@ class CwicModel:
     has_preview = True
 
     def preview(self, y_hat: NDArray[np.int64], level: int, scale: int) -> Floats:
-        """By one product of matrices: no engine has to be loaded for it."""
+        """Return a preview, by one product of matrices: no engine has to be loaded for it."""
         h, w, M = y_hat.shape
         side = LATENT // scale
         weight, bias = self._preview_maps
@@ -171,7 +178,7 @@ class CwicModel:
 
     @cached_property
     def _with_gradient(self) -> Network:
-        """g_s, and behind it the gradient of its error."""
+        """The network of g_s that also gives the gradient of its error."""
         graph, weights = with_gradient(self._networks["g_s"].graph, "y_hat", self.data.weights)
         return Network(graph, weights, self._device)
 
@@ -217,7 +224,7 @@ class CwicModel:
         }
 
     def _windows(self, rows: int, columns: int) -> dict[str, NDArray[np.generic]]:
-        """The masks and borders that the attention at 1/16 asks for."""
+        """Return the masks and borders that are inputs of the attention at 1/16; none without attention."""
         if self._config.attention == "none":
             return {}
         window = self._config.attention_window
@@ -227,9 +234,11 @@ class CwicModel:
         return Halo(positions, 1 if self._config.attention == "none" else self._config.attention_window)
 
     def _behind_trunk(self, wrong: int, blocks: int) -> int:
-        """How many positions at 1/8 are wrong at a cut after the blocks of a trunk, if `wrong` are before them.
+        """Return the number of positions at 1/8 that are wrong at a cut after the blocks of a trunk.
 
-        Each block has a 3x3 convolution.
+        Args:
+            wrong: the number that are wrong before the blocks.
+            blocks: the number of blocks; each has a 3x3 convolution, which makes one more position wrong.
         """
         every = 0 if self._config.attention == "none" else self._config.attention_every
         for i in range(blocks):
@@ -239,17 +248,22 @@ class CwicModel:
         return wrong
 
     def _behind_latent_branch(self, wrong: int) -> int:
-        """How many positions of y are wrong at a cut after the branch at the ends of the trunks, if there is one."""
+        """Return the number of positions of y that are wrong at a cut after the latent branch, if there is one.
+
+        Args:
+            wrong: the number that are wrong before it.
+        """
         if self._config.attention == "none" or self._config.attention_every:
             return wrong
-        # In a gate, convolutions follow the attention.
+        # In a gate, 3x3 convolutions follow the attention.
         units = self._config.attention_units if self._config.attention_form == "gated" else 0
         return self._behind_attention(wrong) + units
 
     def _behind_attention(self, wrong: int) -> int:
-        """How many positions of y are wrong at a cut after an attention, if `wrong` are before it.
+        """Return the number of positions of y that are wrong at a cut after an attention, if `wrong` are before it.
 
-        The first half window is masked at a cut. The windows after it look at themselves, or half a window further.
+        The first half window is masked at a cut. Each window after it attends to itself and, across windows, to half a
+        window around it.
         """
         window = self._config.attention_window
         if self._config.attention == "cross-window":

@@ -1,8 +1,8 @@
-"""A search for better latents of one picture: fewer bits and less error, for the same decoder.
+"""Refine the latents of one picture: search for latents with fewer bits and less error, for the same decoder.
 
-g_a guesses latents for any picture. Here each step looks at what the decoder would make of them, and moves them
-against the gradient of the error. What is kept is the best of all that was coded. The error is that of the model's
-tune: squared, or the cost for the eye.
+g_a predicts latents for any picture. Here, each step reconstructs the picture as the decoder would, and moves the
+latents against the gradient of the error. The best of all codings is kept. The error is that of the model's tune: the
+squared error, or the cost for the eye.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from cwic.models.eye import eye_cost, has_eye_cost
 
 FASTEST, DEFAULT_EFFORT, MOST = 1, 5, 9
 STEPS = {6: 1, 7: 5, 8: 12, 9: 40}
-"""At most, by effort. Below these there are none."""
+"""The largest number of steps, by effort. Lower efforts do none."""
 PATIENCE = 4
-"""Steps without a gain, after which a search ends."""
+"""The number of steps without a gain after which a search ends."""
 
 
 class Descent(NamedTuple):
-    """How latents move; by trial (docs/effort.md).
+    """The constants of a search, found by trial (docs/effort.md).
 
     Attributes:
-        curvature: bits that a squared quantisation step of a latent is worth in the error: half the second derivative.
-        pull: the part of the way from the latents to what was coded of them that every move takes too.
-        longest: of a move against the gradient, in quantisation steps.
-        share: of the move to make, in the first step.
-        decay: of the share, in every other step.
-        least: share.
-        error_weight: how latents are rounded in a search.
+        curvature: half the second derivative of the error by a latent, in bits per squared quantisation step.
+        pull: the part of the way from the latents to their coded values that is added to every move.
+        longest: the longest move against the gradient, in quantisation steps.
+        share: the share of a move that the first step makes.
+        decay: the factor on the share in every further step.
+        least: the least share.
+        error_weight: the weight of errors with which latents are rounded in a search (`cwic.latents.rounding`).
     """
 
     curvature: float
@@ -52,15 +52,16 @@ class Descent(NamedTuple):
 SQUARED = Descent(8.0, 1.0, np.inf, 0.3, 0.85, 0.05, 18.0)
 """The squared error is nearly a parabola, with about the same curvature for all latents."""
 FOR_THE_EYE = Descent(40.0, 0.1, 0.5, 0.3, 0.9, 0.02, 9.0)
-"""SSIMULACRA 2 is steep in places and bends soon, more so where many latents move together."""
+"""SSIMULACRA 2 is steep in places, and its slope changes soon, more so if many latents move together."""
 
 
 class Goal(NamedTuple):
-    """What latents are to give.
+    """The target of a search.
 
     Attributes:
         x: the picture `[1, 3, 16 h, 16 w]` in [0, 1].
-        rows, columns: of the pixels that count.
+        rows: the rows of the pixels that count.
+        columns: the columns of the pixels that count.
     """
 
     x: Floats
@@ -74,16 +75,20 @@ class Goal(NamedTuple):
 
     @property
     def mask(self) -> Floats:
-        """1 where pixels count, else 0, `[1, 1, 16 h, 16 w]`."""
+        """The mask `[1, 1, 16 h, 16 w]`: 1 for pixels that count, otherwise 0."""
         mask = np.zeros((1, 1, *self.x.shape[2:]), np.float32)
         mask[:, :, self.rows, self.columns] = 1
         return mask
 
 
 class View(NamedTuple):
-    """What coded latents give: the cost of the error in bits, the latents, and how that would get better.
+    """The decoder's result for coded latents, and the gradient that improves it.
 
-    `slope` is the gradient of the cost by the latents in quantisation steps, `step` the length of such a step.
+    Attributes:
+        cost: the cost of the error, in bits.
+        y_hat: the coded latents in units of y, `[1, M, h, w]`.
+        slope: the gradient of the cost by the latents in quantisation steps, of the same shape.
+        step: the length of a quantisation step in units of y, `[1, M, 1, 1]`.
     """
 
     cost: float
@@ -95,11 +100,18 @@ class View(NamedTuple):
 def compress(
     model: CodingModel, y: Floats, goal: Callable[[], Goal], level: int, tile: int, effort: int
 ) -> CodedLatents:
-    """The latents `y` of a tile, coded with as much work as `effort` allows, `FASTEST` to `MOST`.
+    """Code the latents of a tile with as much work as the effort allows.
 
-    The least rounds to the nearest, those up to the default by the cost of symbols, and higher ones refine: for models
-    with `has_outlook` alone. Tiles that are too small for a measure are not refined by it. `goal` is asked for what
-    refined latents are to give.
+    The lowest effort rounds to the nearest. Efforts up to the default round by the cost of symbols. Higher ones refine,
+    which only models with `has_outlook` can do. Models for the eye do not refine tiles that are too small for its cost.
+
+    Args:
+        model: the model.
+        y: the latents `[1, M, h, w]` from g_a.
+        goal: makes the target of a search; called only if there is one.
+        level: the level of the picture, 0..1000.
+        tile: the number of the tile.
+        effort: `FASTEST` to `MOST`.
     """
     if effort == FASTEST:
         return model.compress(y, level, tile, error_weight=float("inf"))
@@ -112,17 +124,18 @@ def compress(
 
 
 def refine(model: CodingModel, y: Floats, goal: Goal, level: int, tile: int, steps: int) -> CodedLatents:
-    """The best of the codings of `y` and of what up to `steps` steps make of it.
+    """Return the best coding of `y` and of the latents after each of up to `steps` steps.
 
-    Best is the least of bits and the cost of the error. The first coding is that of `compress`: nothing gets worse.
+    The best has the least sum of bits and the cost of the error. The first coding is that of `compress`, so the result
+    is never worse.
 
     Args:
-        model: one with `has_outlook`.
-        y: the latents `[1, M, h, w]` that the analysis gives.
-        goal: what they are to give.
-        level: of the picture, 0..1000.
-        tile: number of the tile.
-        steps: how often to try.
+        model: a model with `has_outlook`.
+        y: the latents `[1, M, h, w]` from g_a.
+        goal: the target.
+        level: the level of the picture, 0..1000.
+        tile: the number of the tile.
+        steps: the largest number of steps.
     """
     look, descent = (_for_the_eye, FOR_THE_EYE) if model.data.tune == EYE else (_squared, SQUARED)
     free = _free(goal.mask)
@@ -144,7 +157,10 @@ def refine(model: CodingModel, y: Floats, goal: Goal, level: int, tile: int, ste
 
 
 def _squared(model: CodingModel, coded: CodedLatents, goal: Goal, level: int) -> View:
-    """With `lmbda * 255**2 * MSE` for each pixel; the gradient is that before pixels are rounded."""
+    """View coded latents with the cost `lmbda * 255**2 * MSE` for each pixel.
+
+    The gradient is that before pixels are rounded.
+    """
     bits = lmbda_of(level) * PEAK**2 / goal.x.shape[1]  # a unit of the sum of squared errors
     x_hat, y_hat, slope, step = model.outlook(coded.y_hat, goal.x, goal.mask, level)
     error = np.square(_shown(x_hat, goal) - goal.counted).sum(dtype=np.float64)
@@ -152,7 +168,10 @@ def _squared(model: CodingModel, coded: CodedLatents, goal: Goal, level: int) ->
 
 
 def _for_the_eye(model: CodingModel, coded: CodedLatents, goal: Goal, level: int) -> View:
-    """With the cost that the model was trained with; its gradient goes through g_s as that of a squared error would."""
+    """View coded latents with the cost for the eye that the model was trained with.
+
+    The target of the squared error is shifted so that its gradient at the pixels is that of the cost.
+    """
     x_hat = model.synthesise(coded.y_hat, level)
     cost, gradient = eye_cost(goal.counted[0], _shown(x_hat, goal)[0], lmbda_of(level))
     target = np.clip(x_hat, 0, 1)
@@ -162,12 +181,12 @@ def _for_the_eye(model: CodingModel, coded: CodedLatents, goal: Goal, level: int
 
 
 def _shown(x_hat: Floats, goal: Goal) -> Floats:
-    """The pixels that count, rounded to 8 bits as the decoder does, in [0, 1]."""
+    """Return the pixels that count, rounded to 8 bits as in the decoder, in [0, 1]."""
     pixels: Floats = np.rint(np.clip(x_hat[:, :, goal.rows, goal.columns], 0, 1) * np.float32(PEAK)) / np.float32(PEAK)
     return pixels
 
 
 def _free(mask: Floats) -> NDArray[np.float32]:
-    """1 for latents that lie under a pixel that counts: `[1, 1, h, w]`."""
+    """Return a mask of the latents, `[1, 1, h, w]`: 1 for each that lies under a pixel that counts."""
     rows, columns = (side // 16 for side in mask.shape[2:])
     return mask.reshape(1, 1, rows, 16, columns, 16).max(axis=(3, 5))

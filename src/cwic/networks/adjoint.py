@@ -1,7 +1,7 @@
-"""The gradient of a graph's squared error: the graph, and behind it its operators again in reverse.
+"""Extend a graph by the gradient of its squared error: the adjoints of its operators follow it, in reverse order.
 
-An encoder that searches for better latents follows it. The gradient needs no further weights: the adjoint of a
-convolution is a convolution with the same kernel, turned.
+An encoder that searches for better latents follows the gradient. It needs no further weights: the adjoint of a
+convolution is a convolution with the same kernel, turned by 180 degrees.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ Array = NDArray[np.generic]
 Weights = Callable[[list[str]], Mapping[str, Array]]
 
 TARGET, MASK, GRADIENT = "target", "mask", "gradient"
-"""Inputs `[B, C, H, W]` and `[B, 1, H, W]`: what the output is compared with, and 1 where that counts, else 0. And the
-second output."""
+"""The names of two inputs and of the second output. The target `[B, C, H, W]` is compared with the output; the mask
+`[B, 1, H, W]` is 1 where that counts, otherwise 0."""
 
 
 def with_gradient(graph: Graph, of: str, weights: Weights) -> tuple[Graph, Weights]:
-    """A graph with two outputs: that of `graph`, and a gradient by one of its inputs.
+    """Return a graph with two outputs: that of `graph`, and a gradient by one of its inputs.
 
-    The gradient is that of `sum(mask * (output - target)**2) / 2`. Where the output leaves [0, 1], it is compared as
-    the nearest value inside, and the gradient passes straight through. The gradient leaves out what passes through
-    attention: see `_Reverse.STOPS`.
+    The gradient is that of `sum(mask * (output - target)**2) / 2`. An output outside [0, 1] is compared as the nearest
+    value inside, and the gradient passes straight through. The gradient does not flow through attention: see
+    `_Reverse.STOPS`.
 
     Args:
         graph: a network with one output `[B, C, H, W]`.
@@ -36,7 +36,7 @@ def with_gradient(graph: Graph, of: str, weights: Weights) -> tuple[Graph, Weigh
         weights: gives the tensors of `graph` by their names.
 
     Returns:
-        The graph, with two inputs more, and what gives its weights.
+        The graph, with two more inputs, and a function that gives its weights.
 
     Raises:
         ModelError: an operator of the graph has no adjoint here.
@@ -49,10 +49,10 @@ def with_gradient(graph: Graph, of: str, weights: Weights) -> tuple[Graph, Weigh
 
 
 class _Reverse:
-    """Writes the nodes of a gradient."""
+    """A builder of the nodes of a gradient."""
 
     STOPS = frozenset({"MatMul", "Softmax", "Reshape", "Transpose", "Slice", "Pad", "AveragePool", "Concat"})
-    """Operators of attention, behind which no gradient is followed: it has next to no share in it."""
+    """The operators of attention, at which the gradient stops: attention contributes next to nothing to it."""
 
     def __init__(self, graph: Graph, weights: Weights) -> None:
         self.nodes: list[Node] = []
@@ -62,7 +62,7 @@ class _Reverse:
         self._gradients: dict[str, str] = {}
 
     def run(self, of: str) -> str:
-        """Writes them all. Returns the name of the gradient by input `of`."""
+        """Write all nodes, and return the name of the gradient by the input `of`. Raises `ModelError`."""
         active = self._depend_on(of)
         (output,) = self._graph.outputs
         clipped = self._put("Min", self._put("Relu", output), self._constant(1))
@@ -80,7 +80,7 @@ class _Reverse:
         return self._gradients[of]
 
     def weights(self, names: list[str]) -> dict[str, Array]:
-        """The tensors of the whole graph, by their names."""
+        """Return tensors of the whole graph, by their names."""
         plain = [name for name in names if name not in self._turned and name not in self._constants]
         found = dict(self._source([*plain, *(self._turned[name] for name in names if name in self._turned)]))
         for name in names:
@@ -124,7 +124,10 @@ class _Reverse:
         return [(node.inputs[0], self._put("Mul", self._of(node), slope))]
 
     def _gelu(self, node: Node, active: Sequence[bool]) -> list[tuple[str, str]]:
-        """The slope of x P(x) is P(x) + x p(x), with the normal distribution P and its density p."""
+        """Write the adjoint of GELU.
+
+        The slope of x P(x) is P(x) + x p(x), with the normal distribution P and its density p.
+        """
         x = node.inputs[0]
         error = self._put("Erf", self._put("Mul", x, self._constant(0.5**0.5)))
         below = self._put("Mul", self._put("Add", error, self._constant(1)), self._constant(0.5))
@@ -138,11 +141,11 @@ class _Reverse:
         return [(node.inputs[0], self._put("Concat", *parts, axis=node.attributes["axis"]))]
 
     def _depthtospace(self, node: Node, active: Sequence[bool]) -> list[tuple[str, str]]:
-        """The inverse; ONNX's has the blocks' places before the channels, which is the mode DCR."""
+        """Write the inverse. ONNX's SpaceToDepth puts places in a block before channels, which inverts the mode DCR."""
         block = int(node.attributes["blocksize"])  # type: ignore[arg-type]
         if node.attributes["mode"] == "DCR":
             return [(node.inputs[0], self._put("SpaceToDepth", self._of(node), blocksize=block))]
-        # Each channel alone, as a picture of the batch; 0 leaves a side as it is.
+        # For the other mode, each channel becomes a picture of the batch; 0 leaves a side as it is.
         apart = self._put("Reshape", self._of(node), self._shape(-1, 1, 0, 0))
         packed = self._put("SpaceToDepth", apart, blocksize=block)
         return [(node.inputs[0], self._put("Reshape", packed, self._shape(1, -1, 0, 0)))]
@@ -157,8 +160,8 @@ class _Reverse:
         "Sigmoid": _sigmoid,
         "Split": _split,
     }
-    """By operator: the inputs of a node that have a gradient, each with its name. They take the node, and which of its
-    inputs depend on the input in question."""
+    """The rules by operator. A rule takes a node and, for each of its inputs, whether that depends on the input in
+    question. It returns pairs: the name of an input that has a gradient, and the name of that gradient."""
 
     def _of(self, node: Node) -> str:
         return self._gradients[node.outputs[0]]
@@ -184,6 +187,6 @@ def _listed(value: Attribute) -> Sequence[int]:
 
 
 def _turned(kernel: Array) -> Array:
-    """The kernel of the adjoint of a convolution, `[O, I, h, w]`, or `[C, 1, h, w]` of a depth-wise one."""
+    """Return the kernel of the adjoint of a convolution, `[O, I, h, w]`, or `[C, 1, h, w]` for a depth-wise one."""
     turned = kernel[..., ::-1, ::-1]
     return np.ascontiguousarray(turned if kernel.shape[1] == 1 else turned.swapaxes(0, 1))

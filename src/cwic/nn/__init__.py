@@ -1,7 +1,7 @@
-"""Building blocks that know nothing of coding and plug into any network.
+"""Building blocks of networks, independent of coding, for any network.
 
-Each takes and gives `[B, C, H, W]`, any H and W; `examples/plug_in.py` puts one into a classifier. With C channels, and
-multiply-accumulates (MAC) counted per position of the map:
+The input and the output of each are `[B, C, H, W]`, with any H and W; `examples/plug_in.py` puts one into a classifier.
+With C channels, and multiply-accumulates (MAC) counted per position of the map:
 
 | block | computes | MAC |
 |---|---|---|

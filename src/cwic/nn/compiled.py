@@ -1,4 +1,4 @@
-"""Blocks that are compiled for training on a GPU.
+"""Compile repeated blocks for training on a GPU.
 
 A whole network takes minutes to compile. The block that it repeats, written as a function of its weights, takes
 seconds, once for all blocks of its kind.
@@ -18,7 +18,7 @@ _wanted = False
 
 @contextmanager
 def compiled_blocks(wanted: bool = True) -> Iterator[None]:
-    """Within, if `wanted`, the blocks that have a form to compile run in it: other kernels, the same numbers."""
+    """Run the blocks that have a form for compiling in that form, if `wanted`: other kernels, the same numbers."""
     global _wanted
     before, _wanted = _wanted, wanted
     try:
@@ -28,11 +28,11 @@ def compiled_blocks(wanted: bool = True) -> Iterator[None]:
 
 
 def are_compiled() -> bool:
-    """Whether blocks are to run compiled."""
+    """Return whether blocks run compiled."""
     return _wanted
 
 
 @cache
 def compiled(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """`function` of tensors, compiled at its first call for their shapes."""
+    """Return a `function` of tensors that is compiled at its first call with their shapes."""
     return torch.compile(function, dynamic=False)

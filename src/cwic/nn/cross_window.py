@@ -22,16 +22,16 @@ from cwic.nn.windows import (
 class CrossWindowAttention(nn.Module):
     """Each window attends to itself and to the half-resolution region around it: `[B, C, H, W]` in and out.
 
-    That region is twice as wide and centred on the window.
-    With one scaled query q of the window's tokens:
+    The region is twice as wide as the window and centred on it. With one scaled query q of the window's tokens:
     `S = softmax(q k' + bias_x + mask_x) v`, `T = softmax(q k_c' + bias_y + mask_y) v_c` over the coarse tokens, and
     `out = x + proj(S + merge2(leaky_relu(merge1([S, T]), 0.2)))`. Costs 7.5 C^2 + 4 w^2 C multiply-accumulates a
     position. Any H and W: the map is padded with zeros to multiples of the window, and the padding is masked.
 
-    Without `cross` it is plain shifted-window attention, `out = x + proj(S)`, at 4 C^2 + 2 w^2 C. A `bare` one gives
-    what `proj` would have taken, without shortcut and projection, for C^2 less.
-    As published, and kept so that published weights mean the same: bias_y is looked up by the difference of the two
-    tokens' places in their own windows, which is no true displacement, and mask_y hides some true neighbours (see
+    Without `cross` it is plain shifted-window attention, `out = x + proj(S)`, at 4 C^2 + 2 w^2 C. A `bare` one returns
+    the argument of `proj`, without shortcut and projection, for C^2 less.
+
+    Two details are as published, so that published weights mean the same. bias_y is looked up by the difference of the
+    two tokens' places in their own windows, which is no true displacement. mask_y hides some true neighbours (see
     `cwic.nn.windows.attention_masks`).
     """
 
@@ -73,15 +73,15 @@ class CrossWindowAttention(nn.Module):
         return out if self.bare else x + out
 
     def _around(self, q: Tensor, own: Tensor, rolled: Tensor, mask: Tensor) -> Tensor:
-        """What the coarse regions around the windows add to `own` `[nB, n, C]`, their attention to themselves."""
-        # The projection is linear and acts on single tokens: applied before the overlapping cut it costs a quarter.
+        """Return the share of the coarse regions, to be added to `own` `[nB, n, C]`, the windows' own attention."""
+        # The projection is linear and acts on single tokens, so before the overlapping cut it costs a quarter.
         half = self.kv(halve(rolled).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         k_coarse, v_coarse = coarse_windows(half, self.window).chunk(2, dim=-1)
         around = self._attend(q, k_coarse, v_coarse, self.relative_position_bias_table_y, mask)
         return cast(Tensor, self.merge2(F.leaky_relu(self.merge1(torch.cat([own, around], dim=-1)), 0.2)))
 
     def _split(self, tokens: Tensor) -> Tensor:
-        """`[nB, n, C]` to `[nB, heads, n, C / heads]`."""
+        """Split `[nB, n, C]` into heads: `[nB, heads, n, C / heads]`."""
         return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, table: Tensor, mask: Tensor) -> Tensor:

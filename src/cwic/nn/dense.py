@@ -12,7 +12,8 @@ from torch import Tensor, nn
 class DenseBlock(nn.Module):
     """Five 3x3 convolutions, each fed with the input and all earlier outputs: `[B, C_in, H, W] -> [B, C_out, H, W]`.
 
-    The first four give `growth` channels each, with leaky ReLU (slope 0.2); the fifth is linear and starts at zero.
+    The first four have `growth` output channels each and a leaky ReLU (slope 0.2). The fifth is linear and starts at
+    zero.
     """
 
     def __init__(self, in_channels: int, out_channels: int, growth: int = 32) -> None:
@@ -31,7 +32,7 @@ class DenseBlock(nn.Module):
         features = x
         for i in range(1, 5):
             grown = F.leaky_relu_(self.get_submodule(f"conv{i}")(features), 0.2)
-            # Under autocast a single-precision input would make all of it single again, to be halved at each step.
+            # Under autocast, a single-precision input would turn all features to single precision again at each step.
             features = torch.cat([features.to(grown.dtype), grown], dim=1)
         return cast(Tensor, self.get_submodule("conv5")(features))
 
@@ -42,7 +43,7 @@ class FeatureEncoding(nn.Module):
     Shape `[B, C, H, W]` in and out. The paper applies it to RGB at full resolution with `width` 64 and `growth` 32,
     313,472 multiply-accumulates a pixel; the `cwic` models apply it to the planes of the unshuffled picture.
     A dense block from c to d channels with growth g costs `9 (4 c g + 6 g^2 + (c + 4 g) d)` a position, the middle
-    11 width^2. As published, nothing but the dense blocks has an activation.
+    11 width^2. As published, only the dense blocks have activations.
     """
 
     def __init__(self, channels: int = 3, width: int = 64, growth: int = 32) -> None:

@@ -12,7 +12,7 @@ from cwic.nn.gain import LevelGain, interpolate_knots
 
 @torch.no_grad()
 def start_near_zero(conv: nn.Conv2d) -> nn.Conv2d:
-    """Shrinks the last convolution of a residual branch, so that the block starts close to the identity."""
+    """Shrink the last convolution of a residual branch, so that the block starts close to the identity."""
     conv.weight.mul_(0.02)
     nn.init.zeros_(conv.get_parameter("bias"))
     return conv
@@ -47,7 +47,15 @@ class DepthConvBlock(nn.Module):
 
 
 def _block(x: Tensor, level: Tensor, spatial_gain: Tensor, channel_gain: Tensor, *weights: Tensor) -> Tensor:
-    """`DepthConvBlock.forward` on tokens, as a function of its gains, and of weight and bias of each convolution."""
+    """Compute `DepthConvBlock.forward` on tokens, as a function of its gains and the parameters of its convolutions.
+
+    Args:
+        x: the map, `[B, C, H, W]`.
+        level: the level of each picture, `[B]`.
+        spatial_gain: the knots of the gain of the first branch, in log2.
+        channel_gain: the knots of the gain of the second branch, in log2.
+        *weights: weight and bias of each convolution, in order.
+    """
     expand, depthwise, project, gate, merge = zip([w.flatten(1) for w in weights[::2]], weights[1::2], strict=True)
     t = x.permute(0, 2, 3, 1)
     hidden = F.leaky_relu(F.linear(t, *expand), 0.1)
@@ -63,9 +71,9 @@ def _gain(log2_gain: Tensor, level: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def shifted_depthwise(x: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
-    """A 3x3 depth-wise convolution, zero padded, of `x` `[B, H, W, C]` with `taps` `[C, 9]`; its result is float32.
+    """Apply a 3x3 depth-wise convolution, zero padded, to `x` `[B, H, W, C]` with `taps` `[C, 9]`; return float32.
 
-    Nine shifted products, which a compiler makes one kernel of, together with what comes before and after.
+    It is a sum of nine shifted products, which a compiler fuses into one kernel with the operations around it.
     """
     height, width = x.shape[1:3]
     padded = F.pad(x, (0, 0, 1, 1, 1, 1))

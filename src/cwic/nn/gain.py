@@ -1,4 +1,4 @@
-"""Per-channel gains that follow the quality level: one network for every bit rate.
+"""Per-channel gains that depend on the quality level, so that one network has every bit rate.
 
 A gain vector is kept at nine knots and interpolated linearly in the log2 domain between them, as the gained
 variational auto-encoder does (Cui et al., "Asymmetric Gained Deep Image Compression With Continuous Rate
@@ -14,7 +14,7 @@ from cwic.latents.levels import KNOT_SPACING, KNOTS
 
 
 def interpolate_knots(knots: Tensor, level: Tensor) -> Tensor:
-    """Linear interpolation of `knots` `[KNOTS, ...]` at `level` `[B]` (integers 0..1000) to `[B, ...]`."""
+    """Interpolate `knots` `[KNOTS, ...]` linearly at `level` `[B]` (integers 0..1000), and return `[B, ...]`."""
     low = level // KNOT_SPACING
     weight = (level % KNOT_SPACING).view(-1, *([1] * (knots.dim() - 1)))
     start, end = knots[low], knots[low + 1]
@@ -22,9 +22,9 @@ def interpolate_knots(knots: Tensor, level: Tensor) -> Tensor:
 
 
 class LevelGain(nn.Module):
-    """Multiplies the channels of a feature map `[B, C, H, W]` by gains that depend on the level `[B]`.
+    """A gain that multiplies each channel of a feature map `[B, C, H, W]`, by the level `[B]`.
 
-    Starts as the identity.
+    It starts as the identity.
     """
 
     def __init__(self, channels: int) -> None:

@@ -1,4 +1,4 @@
-"""Generalised divisive normalisation (Balle, Laparra & Simoncelli, ICLR 2016, section 3)."""
+"""Generalised divisive normalisation, GDN (Balle, Laparra & Simoncelli, ICLR 2016, section 3)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from cwic.nn.lower_bound import lower_bound
 
 PEDESTAL = 2.0**-36
-"""Subtracted from the squares below, so that their slope at an effective value of 0 is not quite 0."""
+"""Subtracted from the squares of stored parameters, so that their slope at an effective value of 0 is not quite 0."""
 BETA_MIN = 1e-6
 
 
 class GDN(nn.Module):
-    """Divides each position of `[B, C, H, W]` by a norm of its channels; with `inverse`, multiplies by one (IGDN).
+    """A division of each position of `[B, C, H, W]` by a norm of its channels; with `inverse`, a multiplication (IGDN).
 
     `y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2)`, and `x_i * sqrt(...)` for the inverse, which has parameters of
-    its own and undoes nothing exactly. `beta` `[C]` and `gamma` `[C, C]` are stored as square roots: effective are
-    `max(stored, bound)^2 - 2^-36`, at least 1e-6 for beta and 0 for gamma; they start as 1 and `0.1 I`.
+    its own and is no exact inverse of a GDN. `beta` `[C]` and `gamma` `[C, C]` are stored as square roots. Effective
+    values are `max(stored, bound)^2 - 2^-36`, at least 1e-6 for beta and 0 for gamma; they start as 1 and `0.1 I`.
     Costs C^2 multiply-accumulates a position.
     """
 
@@ -35,7 +35,7 @@ class GDN(nn.Module):
 
 
 def effective_parameters(layer: GDN) -> tuple[Tensor, Tensor]:
-    """`beta` `[C]` and `gamma` `[C, C]` as the layer computes with them."""
+    """Return the effective `beta` `[C]` and `gamma` `[C, C]` of a layer."""
     return _effective(layer.beta, BETA_MIN), _effective(layer.gamma, 0.0)
 
 

@@ -1,4 +1,4 @@
-"""A lower bound that does not trap what lies below it."""
+"""A lower bound whose gradient lets values below it rise again."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class _LowerBound(torch.autograd.Function):
 
 
 def lower_bound(x: Tensor, bound: float) -> Tensor:
-    """`max(x, bound)`, any shape, with a gradient below the bound too where descent would raise x.
+    """Return `max(x, bound)`, for any shape. Below the bound, it has a gradient too if descent would raise x.
 
-    A plain maximum has none there, and a parameter that once fell below would stay (Balle et al., ICLR 2018).
+    A plain maximum has no gradient there, so a parameter that once fell below would stay (Balle et al., ICLR 2018).
     """
     return cast(Tensor, _LowerBound.apply(x, bound))

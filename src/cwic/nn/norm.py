@@ -1,4 +1,4 @@
-"""Normalisation over channels, position by position: what is next to a position changes nothing there."""
+"""Normalisation over channels: each position is normalised by itself, independent of its neighbours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 class ChannelNorm(nn.Module):
     """`x / sqrt(mean of x^2 over the channels + epsilon)` on `[B, C, H, W]`, computed in float32, without parameters.
 
-    A linear map behind it can scale what it gives.
+    A linear map after it can scale the channels.
     """
 
     def __init__(self, channels: int, epsilon: float = 1e-4) -> None:

@@ -1,4 +1,4 @@
-"""What stays in single precision when a network runs in mixed precision."""
+"""Keep parts of a network in single precision while the rest runs in mixed precision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 def single_precision(device: torch.device) -> AbstractContextManager[object]:
-    """A context in which autocast is off for `device`, also where there is no autocast (`meta`)."""
+    """Return a context in which autocast is off for `device`. Devices without autocast (`meta`) work too."""
     if torch.amp.is_autocast_available(device.type):
         return torch.autocast(device.type, enabled=False)
     return nullcontext()

@@ -1,4 +1,4 @@
-"""Residual units, and the gated module that is built of them (Cheng et al., CVPR 2020, section 3.2)."""
+"""Residual units, and the gated module that consists of them (Cheng et al., CVPR 2020, section 3.2)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ResidualAttention(nn.Module):
 
     @property
     def gate(self) -> nn.Conv2d:
-        """The convolution that the sigmoid follows: once it is far below zero, nothing learns here any more."""
+        """The convolution before the sigmoid. Once its output is far below zero, the module learns nothing any more."""
         return cast(nn.Conv2d, self.conv_b[-1])
 
     def forward(self, x: Tensor) -> Tensor:

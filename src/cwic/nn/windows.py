@@ -1,4 +1,4 @@
-"""Windows of a feature map: fine ones, the half-resolution ones around them, and the masks that a shift needs.
+"""Windows of a feature map: fine windows, the half-resolution windows around them, and the masks of shifted windows.
 
 Everything follows the published network's arrangement (Mudgal & Liu 2024, section 3.2, and its released code): the
 map is rolled by the shift, cut into windows of `w x w`, and each window is paired with `w x w` coarse tokens that
@@ -18,25 +18,25 @@ MASKED = -100.0
 
 
 def fine_windows(x: Tensor, window: int) -> Tensor:
-    """`[B, C, H, W]` to `[B * nW, w * w, C]`: windows in raster order, tokens in raster order inside each."""
+    """Cut `[B, C, H, W]` into windows `[B * nW, w * w, C]` in raster order; tokens are in raster order too."""
     b, c, h, w = x.shape
     x = x.view(b, c, h // window, window, w // window, window)
     return x.permute(0, 2, 4, 3, 5, 1).reshape(-1, window * window, c)
 
 
 def merge_windows(tokens: Tensor, window: int, height: int, width: int) -> Tensor:
-    """The inverse of `fine_windows`: `[B * nW, w * w, C]` to `[B, C, H, W]`."""
+    """Invert `fine_windows`: turn `[B * nW, w * w, C]` into `[B, C, H, W]`."""
     x = tokens.view(-1, height // window, width // window, window, window, tokens.shape[-1])
     return x.permute(0, 5, 1, 3, 2, 4).reshape(-1, tokens.shape[-1], height, width)
 
 
 def halve(x: Tensor) -> Tensor:
-    """Bilinear reduction by two of a map with even sides: the mean of each 2x2 square."""
+    """Reduce a map with even sides by two, bilinearly: return the mean of each 2x2 square."""
     return F.avg_pool2d(x, 2)
 
 
 def coarse_windows(half: Tensor, window: int) -> Tensor:
-    """The neighbourhoods of all fine windows, from the half-resolution map `[B, C, H/2, W/2]`: `[B * nW, w * w, C]`.
+    """Return the region around each fine window, `[B * nW, w * w, C]`, from the half-resolution map `[B, C, H/2, W/2]`.
 
     The map is reflected by `w / 4` on its four sides and cut with stride `w / 2`.
     """
@@ -50,12 +50,19 @@ def coarse_windows(half: Tensor, window: int) -> Tensor:
 def attention_masks(
     height: int, width: int, valid: tuple[int, int], window: int, shift: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """The fine and the coarse mask of a rolled map, each `[nW, w * w, w * w]` (query before key): 0 or `MASKED`.
+    """Return the fine and the coarse mask of a rolled map, each `[nW, w * w, w * w]` (query before key): 0 or `MASKED`.
 
-    `height` and `width` are multiples of the window; rows and columns beyond `valid` are padding, which nothing
-    real attends to. The coarse mask compares labels after the same reduction as the features, as published: that
-    also hides true neighbours of the last band, and is kept for parity. A tile's masks are made once per shape, on
-    `device`, so that nothing waits for the host.
+    The coarse mask compares labels after the same reduction as the features, as published. That also hides true
+    neighbours of the last band, and is kept for parity. Masks are made once per shape, on `device`, so that the device
+    never waits for the host.
+
+    Args:
+        height: the height of the padded map, a multiple of the window.
+        width: its width, a multiple of the window.
+        valid: the height and the width without padding; no real position attends to padding.
+        window: the side of a window.
+        shift: the positions that the map is rolled by.
+        device: the device of the masks.
     """
     label = _bands(height, window, shift, device)[:, None] * 3 + _bands(width, window, shift, device)[None, :]
     rows = torch.arange(height, device=device).roll(-shift)[:, None] >= valid[0]
@@ -68,7 +75,7 @@ def attention_masks(
 
 
 def _bands(size: int, window: int, shift: int, device: torch.device) -> Tensor:
-    """The three bands of a rolled axis: untouched windows, and the two parts of the last one that met by rolling."""
+    """Label the three bands of a rolled axis: whole windows, and the two parts of the last one that rolling joined."""
     band = torch.zeros(size, device=device)
     if shift:
         band[size - window :] = 1
@@ -78,7 +85,7 @@ def _bands(size: int, window: int, shift: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=8)
 def relative_position_index(window: int, device: torch.device) -> Tensor:
-    """`[w * w, w * w]` indexes into a table of `(2w - 1)^2` relative positions, query before key, on `device`."""
+    """Return indices `[w * w, w * w]`, query before key, into a table of `(2w - 1)^2` relative positions."""
     axis = torch.arange(window, device=device)
     row, column = (grid.flatten() for grid in torch.meshgrid(axis, axis, indexing="ij"))
     rows = row[:, None] - row[None, :] + window - 1
@@ -87,6 +94,6 @@ def relative_position_index(window: int, device: torch.device) -> Tensor:
 
 
 def forget() -> None:
-    """Drops the masks and indexes that were made so far: the next use makes them anew."""
+    """Drop the cached masks and indices; the next use makes them anew."""
     attention_masks.cache_clear()
     relative_position_index.cache_clear()

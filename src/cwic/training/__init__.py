@@ -1,1 +1,1 @@
-"""Wing A: training, from two CPU cores to many GPUs."""
+"""Training of models from recipes, on anything from two CPU cores to many GPUs."""

@@ -1,4 +1,4 @@
-"""A model card: what a weight file is, what it was trained on and how well it does, in Markdown."""
+"""The model card: a Markdown document beside a weight file, with its recipe, its training and its quality."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ def model_card(
     progress: dict[str, Any],
     validation: Validation | None,
 ) -> str:
-    """The card of a model exported from `checkpoint`; its run's record is looked for beside that."""
+    """Return the card of an exported model, as Markdown.
+
+    Args:
+        recipe: the recipe of the run.
+        model_id: the id of the exported model, in hex.
+        checkpoint: the checkpoint it was exported from; the record of its run is read from the same folder.
+        progress: the progress that the checkpoint holds; empty if it has none.
+        validation: the figures of the model; None without validation pictures.
+    """
     lowest = FAMILIES[recipe.family].lmbda(recipe, torch.zeros(1, dtype=torch.int64)).item()
     lmbda = f"lmbda = {lowest:g}" if recipe.lmbda else f"lmbda = {lowest:g} * 200**(quality / 100)"
     total = parts(recipe.model)[-1]

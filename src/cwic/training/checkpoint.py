@@ -1,4 +1,4 @@
-"""The state of a run on disk: everything a later run goes on from."""
+"""Checkpoints: the state of a run on disk, from which a later run can go on."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from cwic.errors import InputError
 from cwic.image.files import write_atomically
 
 SMALL = 1 << 14
-"""Tensors with fewer numbers keep single precision: gains and scales need it, and weigh nothing."""
+"""Tensors with fewer numbers keep single precision in a compact state: gains and scales need it, and are small."""
 
 
 _OTHER_ATTENTION = "; resumed_attention in a recipe says what becomes of a state's attention"
 
 
 def save_checkpoint(path: Path, model: nn.Module, average: nn.Module, extra: dict[str, Any]) -> None:
-    """Writes weights, averaged weights and `extra` (optimiser states, counters) to `path`, whole or not at all."""
+    """Write a checkpoint, whole or not at all.
+
+    Args:
+        path: the file.
+        model: its weights are written.
+        average: its weights, the averaged ones, are written too.
+        extra: more entries, such as the states of optimisers and counters.
+    """
     temporary = path.with_suffix(".partial")
     state = {"model": model.state_dict(), "average": average.state_dict(), **extra}
     torch.save(state, temporary)
@@ -28,7 +35,11 @@ def save_checkpoint(path: Path, model: nn.Module, average: nn.Module, extra: dic
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads what `save_checkpoint` or `save_state` wrote: tensors and plain values, never code. Raises `InputError`."""
+    """Read a file of `save_checkpoint` or `save_state`: tensors and plain values, never code.
+
+    Raises:
+        InputError: the file cannot be read, or is not a checkpoint.
+    """
     try:
         if path.suffix == ".safetensors":
             return _both(load_file(path))
@@ -36,12 +47,21 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         return {"model": state["model"], "average": state["average"], **state}
     except KeyError as error:
         raise InputError(f"{path} is not a checkpoint: it has no {error}") from error
-    except Exception as error:  # what torch raises on a damaged file can be nearly anything
+    except Exception as error:  # torch raises nearly any error on a damaged file
         raise InputError(f"cannot read the checkpoint {path}: {error}") from error
 
 
 def load_into(model: nn.Module, weights: dict[str, Tensor], checkpoint: Path | None) -> None:
-    """Gives `model` the weights read from `checkpoint`. Raises `InputError` if they are of another model."""
+    """Load weights into a model.
+
+    Args:
+        model: the model.
+        weights: its weights by name.
+        checkpoint: the file that they come from, for the message.
+
+    Raises:
+        InputError: the weights belong to another model.
+    """
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -51,7 +71,7 @@ def load_into(model: nn.Module, weights: dict[str, Tensor], checkpoint: Path | N
 
 
 def save_state(path: Path, average: dict[str, Tensor]) -> None:
-    """Writes averaged weights, large ones in half precision: a state small enough to travel between machines.
+    """Write averaged weights, large tensors in half precision: a state small enough to travel between machines.
 
     A run that resumes from it starts with new optimisers, from the average.
     """

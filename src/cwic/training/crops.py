@@ -11,10 +11,19 @@ from torch import Tensor
 
 
 def random_crop(picture: Tensor, size: int, random: np.random.Generator, downscale: float = 1.0) -> Tensor:
-    """A square of `picture` (uint8 `[H, W, 3]`, at least `size` a side), flipped and transposed at random.
+    """Return a random square of a picture, flipped and transposed at random.
 
-    It is cut up to `downscale` times as large (log-uniform, as far as the picture goes) and scaled down to `size`. All
-    random numbers are drawn on the host and all pixels stay on their device, so that nothing waits for a GPU.
+    Random numbers are drawn on the host and pixels stay on their device, so that the host never waits for a GPU.
+
+    Args:
+        picture: uint8 `[H, W, 3]`, at least `size` a side.
+        size: the side of the result, in pixels.
+        random: gives the random numbers.
+        downscale: the largest factor by which a larger square is scaled down to `size`. The factor is log-uniform from
+            1 to this, as far as the picture is large enough.
+
+    Returns:
+        uint8 `[size, size, 3]`.
     """
     height, width = picture.shape[:2]
     side = size
@@ -30,7 +39,7 @@ def random_crop(picture: Tensor, size: int, random: np.random.Generator, downsca
 
 
 def batch(squares: Sequence[Tensor]) -> Tensor:
-    """uint8 squares `[S, S, 3]` as float32 `[B, 3, S, S]` in [0, 1], channels-last."""
+    """Turn uint8 squares `[S, S, 3]` into a batch: float32 `[B, 3, S, S]` in [0, 1], channels-last."""
     return torch.stack(list(squares)).permute(0, 3, 1, 2).float() / 255
 
 

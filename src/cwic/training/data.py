@@ -17,7 +17,12 @@ from cwic.training.shards import ShardStream, shard_files
 
 
 class Pictures(Protocol):
-    """What crops are drawn from. `skipped` lists what could not be read, `too_small` counts what was left out."""
+    """A set of pictures that crops are drawn from.
+
+    Attributes:
+        skipped: the files that could not be read, with the reasons.
+        too_small: the number of pictures that are too small for a crop.
+    """
 
     skipped: list[str]
     too_small: int
@@ -25,15 +30,18 @@ class Pictures(Protocol):
     def __len__(self) -> int: ...
 
     def crops(self, count: int, size: int, random: np.random.Generator, downscale: float = 1.0) -> Tensor:
-        """`count` random squares, as `random_crop` makes them: float32 `[count, 3, size, size]` in [0, 1]."""
+        """Return `count` random squares as `random_crop` makes them: float32 `[count, 3, size, size]` in [0, 1]."""
         ...
 
 
 class PictureFolder:
     """The pictures under `folder` at least `smallest` pixels on both sides, as uint8 `[H, W, 3]` on `device`.
 
-    A process of a group keeps every `world`-th file. Unreadable files are listed in `skipped`, smaller pictures
-    counted in `too_small`. Raises `InputError` if none is left. On a GPU all pixels lie in one tensor (`FlatPictures`).
+    Each process of a group keeps every `world`-th file. Unreadable files are listed in `skipped`, and smaller pictures
+    are counted in `too_small`. On a GPU all pixels lie in one tensor (`FlatPictures`).
+
+    Raises:
+        InputError: no picture is left.
     """
 
     def __init__(self, folder: Path, smallest: int, rank: int = 0, world: int = 1, device: str = "cpu") -> None:
@@ -62,9 +70,10 @@ class PictureFolder:
         return len(self.pictures)
 
     def crops(self, count: int, size: int, random: np.random.Generator, downscale: float = 1.0) -> Tensor:
-        """`count` random squares on the pictures' device: float32 `[count, 3, size, size]` in [0, 1].
+        """Return `count` random squares on the device of the pictures: float32 `[count, 3, size, size]` in [0, 1].
 
-        Every pixel of the set is about equally likely. On a GPU, without `downscale`, it draws the numbers itself.
+        Every pixel of the set is about equally likely. On a GPU, without `downscale`, the GPU draws the random numbers
+        and `random` is not used.
         """
         if self._flat is not None and downscale == 1:
             return self._flat.crops(count, size)
@@ -73,7 +82,18 @@ class PictureFolder:
 
 
 def open_pictures(folder: Path, smallest: int, rank: int, world: int, device: str) -> Pictures:
-    """What lies in `folder`: shards, read as needed, or pictures, all kept on `device`. Raises `InputError`."""
+    """Open the pictures of a folder: shards, read as needed, or picture files, all kept in memory.
+
+    Args:
+        folder: the folder.
+        smallest: the smallest side, in pixels, of a picture that is used.
+        rank: the number of this process in its group.
+        world: the number of processes in the group.
+        device: the device that keeps picture files.
+
+    Raises:
+        InputError: there is no usable picture, or too few shards.
+    """
     if shards := shard_files(folder):
         return ShardStream(shards, smallest, rank, world)
     return PictureFolder(folder, smallest, rank, world, device)

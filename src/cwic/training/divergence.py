@@ -1,4 +1,4 @@
-"""When a run has gone wrong for good: its loss or its weights are not finite, and further steps teach nothing."""
+"""Divergence: the error of a run whose loss or weights are not finite any more, so that further steps are useless."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from cwic.errors import CwicError
 
 PATIENCE = 10
-"""So many steps in a row without finite gradients end a run. One now and then is skipped, and does no harm."""
+"""The number of steps in a row without finite gradients that ends a run. A single such step is skipped and harmless."""
 
 
 class DivergedError(CwicError):
@@ -15,7 +15,12 @@ class DivergedError(CwicError):
 
 
 def diverged(step: int, last_good: Path) -> DivergedError:
-    """What to raise after `step` steps; `last_good` is where the run's last checkpoint is, if there is one."""
+    """Return the error for a run that diverged after `step` steps.
+
+    Args:
+        step: the number of steps.
+        last_good: the path of the last checkpoint of the run, which may not exist.
+    """
     left = f"the state before is {last_good}" if last_good.exists() else "no state of it was kept"
     return DivergedError(
         f"the run has diverged: after {step} steps its loss or its weights are not finite any more; {left}. Lower the "

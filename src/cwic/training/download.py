@@ -1,4 +1,4 @@
-"""Public sets of pictures, fetched with their checksums. A broken download goes on where it stopped."""
+"""Download public sets of pictures and verify their checksums. A broken download goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK = 1 << 16
 
 
 class Source(NamedTuple):
-    """A file on the network, and the digest of its bytes in hex by an algorithm of `hashlib`."""
+    """A file on the network, and the digest of its bytes, in hex, by an algorithm of `hashlib`."""
 
     url: str
     algorithm: str
@@ -29,12 +29,12 @@ class Source(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of the file on disk."""
+        """The name of the file on disk."""
         return self.url.rsplit("/", 1)[1]
 
 
 def sources(dataset: str) -> list[Source]:
-    """The files of a set. Raises `InputError` for an unknown one.
+    """Return the files of a set. Raises `InputError` for an unknown set.
 
     `kodak`: the Kodak suite, 24 PNG; `clic`: the professional validation set of CLIC 2020, a zip of 41 PNG.
     """
@@ -51,10 +51,13 @@ def sources(dataset: str) -> list[Source]:
 
 
 def fetch(files: list[Source], folder: Path) -> list[Path]:
-    """Downloads what is missing of `files` to `folder`, unpacks archives, and returns the paths of the files.
+    """Download the missing ones of `files` to `folder`, unpack archives, and return the paths of all files.
 
-    Progress goes to stderr. Raises `InputError` if a file cannot be had or is not what its checksum says; what was
-    downloaded stays, and the next call goes on from there.
+    Progress is shown on stderr. After an error, complete and partial downloads stay, and the next call goes on from
+    there.
+
+    Raises:
+        InputError: a file cannot be downloaded, or its checksum is wrong.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []

@@ -1,4 +1,4 @@
-"""How the encoder of a trained model works best: chosen by what it writes of pictures."""
+"""Choose the encoder settings of a trained model, by the cost of pictures that it encodes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,15 @@ LEVELS = (MAX_LEVEL // 5, MAX_LEVEL // 2, 4 * MAX_LEVEL // 5)
 
 
 def best_error_weight(model: CodingModel, family: Family, recipe: Recipe, crops: list[Tensor]) -> float:
-    """Of `ERROR_WEIGHTS`, the one with the least cost of `crops` `[1, 3, H, W]`, at `LEVELS`, as the recipe has it.
+    """Return the one of `ERROR_WEIGHTS` with the lowest mean cost at `LEVELS`.
 
-    Models for PSNR keep the one that was chosen for all of them.
+    Models for PSNR keep `ERROR_WEIGHT`, which was chosen for all of them.
+
+    Args:
+        model: the model that encodes.
+        family: its family.
+        recipe: its recipe, which defines the cost.
+        crops: pictures `[1, 3, H, W]`.
     """
     if recipe.tune == PSNR:
         return ERROR_WEIGHT
@@ -33,7 +39,7 @@ def best_error_weight(model: CodingModel, family: Family, recipe: Recipe, crops:
 
 @torch.no_grad()
 def _costs(model: CodingModel, family: Family, recipe: Recipe, x: Tensor) -> NDArray[np.float64]:
-    """Of the picture coded with each of `ERROR_WEIGHTS`; the levels count alike."""
+    """Return the cost of a picture for each of `ERROR_WEIGHTS`, summed over `LEVELS`."""
     totals = np.zeros(len(ERROR_WEIGHTS))
     prepared = model.prepare_analysis(x.cpu().contiguous().numpy())
     for level in LEVELS:

@@ -1,4 +1,4 @@
-"""From a checkpoint to a weight file: the averaged weights, the exact path in integers, fitted to pictures."""
+"""Make a weight file from a checkpoint: averaged weights, the exact path in integers, tables fitted to pictures."""
 
 from __future__ import annotations
 
@@ -31,11 +31,22 @@ def export_checkpoint(
     *,
     list_skipped: bool = True,
 ) -> str:
-    """Writes the weight file of `checkpoint`, fitted to crops of `data`, to `output`; returns the model id in hex.
+    """Write the weight file of a checkpoint, and a model card beside it with the suffix .md.
 
-    A model card goes beside it, under the same name with the suffix .md; its figures are of the pictures under
-    `validation` that can be used, and the others are listed unless that was done before. Raises `InputError` if there
-    are none or the checkpoint is not of the recipe's model, `ModelError` if a sum could overflow.
+    Args:
+        checkpoint: the checkpoint; its averaged weights are used.
+        output: the weight file to write.
+        recipe: the recipe of the run.
+        data: the folder of pictures or shards whose crops the tables are fitted to.
+        validation: the folder of pictures for the figures of the card; None leaves them out.
+        list_skipped: print the validation pictures that cannot be used to stderr.
+
+    Returns:
+        The model id in hex.
+
+    Raises:
+        InputError: no picture can be used, or the checkpoint is not of the recipe's model.
+        ModelError: a sum of the exact path could overflow.
     """
     held_out = None if validation is None else usable_pictures(validation, recipe)
     for line in held_out.skipped if held_out and list_skipped else ():

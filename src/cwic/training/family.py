@@ -1,4 +1,4 @@
-"""What training asks of a family of models. The loop knows no family by name; each is an object here."""
+"""The families of models, as training sees them. The loop knows no family by name; each is an object here."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ VALIDATED_LEVELS = (200, 400, 600, 800)
 
 
 class Point(NamedTuple):
-    """A trade-off of rate and distortion that a model is validated at; `level` as in `Family.arguments`."""
+    """A trade-off of rate and distortion at which a model is validated; `level` as in `Family.arguments`."""
 
     label: str
     level: int
 
 
 class Change(NamedTuple):
-    """A state's weights and their average after a change, and what was done."""
+    """The weights of a state and their average after a change, and a description of the change in words."""
 
     model: dict[str, Tensor]
     average: dict[str, Tensor]
@@ -52,62 +52,66 @@ class Family(ABC):
     """A family of models, as the loop sees it. `level` `[B]` are integers 0..1000; models of one rate ignore them."""
 
     def build(self, recipe: Recipe) -> nn.Module:
-        """The untrained model: called with `arguments`, it gives a `cwic.lab.cwic.ModelOutput`."""
+        """Return the untrained model. Called with `arguments`, it returns a `cwic.lab.cwic.ModelOutput`."""
         return network_of(recipe.model)
 
     @abstractmethod
     def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
-        """What the model is called with, for `x` `[B, 3, H, W]` in [0, 1]."""
+        """Return the arguments of the model for `x` `[B, 3, H, W]` in [0, 1] at `level` `[B]`."""
 
     @abstractmethod
     def lmbda(self, recipe: Recipe, level: Tensor) -> Tensor:
-        """The `lmbda` `[B]` of the recipe's loss at `level`."""
+        """Return the `lmbda` `[B]` of the recipe's loss at `level`."""
 
     @abstractmethod
     def points(self, recipe: Recipe) -> tuple[Point, ...]:
-        """Where the model is validated."""
+        """Return the points at which the model is validated."""
 
     calibration_batches = 0
-    """Batches that `start` wants."""
+    """The number of batches that `start` takes."""
 
     def draw(self, count: int, device: torch.device) -> Tensor:
-        """The levels of a batch, at random, drawn on `device`."""
+        """Return random levels `[count]` for a batch, drawn on `device`."""
         return torch.zeros(count, dtype=torch.int64, device=device)
 
     def start(self, model: nn.Module, batches: list[Tensor]) -> None:  # noqa: B027 (most have nothing to do)
-        """Sets what an untrained model measures on pictures, `[B, 3, H, W]` each."""
+        """Set the constants of an untrained model that are measured on pictures, `[B, 3, H, W]` each."""
 
     def other_attention(
         self, model: nn.Module, state: dict[str, Any], recipe: Recipe, draw: Callable[[], list[Tensor]]
     ) -> Change:
-        """The weights of a `state` for `model`, with its attention treated as the recipe's `resumed_attention` says.
+        """Change the attention of a `state` as the recipe's `resumed_attention` says, so that it fits `model`.
 
         Args:
-            model: the recipe's, whose own attention stays as it is.
-            state: what `load_checkpoint` gave.
-            recipe: it asks for another attention than the state has.
-            draw: gives batches `[B, 3, H, W]`, for what has to be measured on pictures.
+            model: the model of the recipe; its own attention stays as it is.
+            state: the state, from `load_checkpoint`.
+            recipe: the recipe, which asks for another attention than that of the state.
+            draw: gives batches `[B, 3, H, W]` for the measurements that the change needs.
 
         Raises:
-            InputError: it cannot be done with this state.
+            InputError: this state cannot be changed so.
         """
         raise InputError("this family of models keeps its attention")
 
     def auxiliary_loss(self, model: nn.Module) -> Tensor | None:
-        """What parameters learn from that learn nothing from the loss; a scalar, or None where there are none."""
+        """Return the loss, a scalar, of parameters that learn nothing from the main loss; None if there are none."""
         return None
 
     def decoder_only(self, model: nn.Module) -> None:
-        """Prepares a fine-tune of what the decoder runs, on rounded symbols. Raises `InputError` if there is none."""
+        """Prepare a fine-tune, on rounded symbols, of the networks that the decoder runs.
+
+        Raises:
+            InputError: the family has no such fine-tune.
+        """
         raise InputError("this family of models has no fine-tune on rounded symbols")
 
     @abstractmethod
     def export(self, model: nn.Module, crops: list[Tensor]) -> CodingModel:
-        """The trained `model` as it is shipped, fitted to `crops` `[1, 3, H, W]`. Raises `ModelError`."""
+        """Return the trained `model` as the codec runs it, fitted to `crops` `[1, 3, H, W]`. Raises `ModelError`."""
 
 
 class Cwic(Family):
-    """`CwicModel`: every rate in one model, a level for each picture."""
+    """The family of `CwicModel`: one model codes every rate, with a level for each picture."""
 
     calibration_batches = 16
 
@@ -153,7 +157,7 @@ class Cwic(Family):
         return Change(weights, average, told)
 
     def decoder_only(self, model: nn.Module) -> None:
-        # What the encoder alone runs, and the gains, are frozen: rounded symbols give them no honest gradient.
+        # The networks of the encoder alone, and the gains, are frozen: rounded symbols give them no honest gradient.
         assert isinstance(model, CwicModel)
         model.prior.hard_rounding = True
         frozen = [model.g_a, model.prior.h_a, model.prior.exact.log2_gain]
@@ -168,7 +172,7 @@ class Cwic(Family):
 
 
 class Cwam2024(Family):
-    """`Cwam2024Model`, the published network and its ablations: one rate a model."""
+    """The family of `Cwam2024Model`, the published network and its ablations: each model has one rate."""
 
     def arguments(self, x: Tensor, level: Tensor) -> tuple[Tensor, ...]:
         return (x,)
@@ -191,4 +195,4 @@ class Cwam2024(Family):
 
 
 FAMILIES: dict[str, Family] = {"cwic": Cwic(), "cwam2024": Cwam2024()}
-"""By the name that a recipe has."""
+"""The families by their names in recipes."""

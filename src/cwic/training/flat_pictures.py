@@ -1,4 +1,4 @@
-"""Pictures in one tensor on a device, and crops of it that nothing waits for."""
+"""All pictures in one tensor on a device, so that the host never waits while crops are cut."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor
 class FlatPictures:
     """Copies of `pictures` (uint8 `[H, W, 3]`) on `device`, all pixels in one tensor.
 
-    A crop is a sum of indexes: a batch takes some twenty kernels, whatever its size, and numbers from the device's own
-    random generator.
+    Crops are gathered by index arithmetic: a batch takes some twenty kernels, whatever its size. Random numbers come
+    from the generator of the device.
     """
 
     def __init__(self, pictures: Sequence[Tensor], device: torch.device | str) -> None:
@@ -32,8 +32,8 @@ class FlatPictures:
             here.copy_(picture)
 
     def crops(self, count: int, size: int) -> Tensor:
-        """`count` random squares as `cwic.training.data.PictureFolder.crops` has them, flips and transpositions too."""
-        # In double precision no product of such a number and n rounds up to n.
+        """Return `count` random squares as `cwic.training.data.PictureFolder.crops`, with random flips as there."""
+        # In double precision, no product of n and a number below 1 rounds up to n.
         chance = torch.rand(6, count, dtype=torch.float64, device=self._flat.device)
         chosen = torch.searchsorted(self._shares, chance[0], right=True)
         width = self._widths[chosen]

@@ -1,4 +1,4 @@
-"""A training step's passes as one CUDA graph: the host starts thousands of kernels at once instead of one by one."""
+"""The passes of a training step as one CUDA graph: the host starts all of its thousands of kernels at once."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from torch import Tensor, nn
 from cwic.nn.windows import forget
 
 WARM_UP = 3
-"""Passes before the capture: kernels are compiled and chosen, and libraries take their memory."""
+"""Passes before the capture, in which kernels are compiled and chosen, and libraries allocate memory."""
 
 
 class Taught(NamedTuple):
-    """What the passes of a step tell beside gradients: means `[batches, 4]`, and whether all gradients were finite."""
+    """The results of the passes of a step, beside gradients.
+
+    Attributes:
+        means: means of the loss, the cost, bpp and the MSE for each batch, `[batches, 4]`.
+        finite: True if all gradients were finite.
+    """
 
     means: Tensor
     finite: Tensor
 
 
 class PassGraph:
-    """`passes(batches)`, captured once, for batches of the same shapes.
+    """`passes(batches)`, captured once as a graph, for batches of the same shapes.
 
-    `passes` gives those of `parameters` that learn their gradients, which they begin without, and never waits for the
-    device. What it reads beside the batches (weights, buffers) has to keep its place in memory. Gradients keep theirs:
-    they belong to the graph. Random numbers come from the device's generator; the capture leaves it where it was.
+    `passes` computes the gradients of those of `parameters` that learn; they have none before. It must never wait for
+    the device. The other tensors that it reads (weights, buffers) must keep their place in memory. So do the gradients,
+    which belong to the graph. Random numbers come from the generator of the device, whose state the capture restores.
     """
 
     def __init__(
@@ -46,7 +51,7 @@ class PassGraph:
                 passes(self._batches)
         current.wait_stream(aside)
         _clear(learning)
-        # Masks that were made before would be freed under the graph once pictures of other sizes displace them.
+        # Cached masks could be freed while the graph still uses them, once pictures of other sizes displace them.
         forget()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
@@ -55,7 +60,7 @@ class PassGraph:
         torch.cuda.set_rng_state(random)
 
     def __call__(self, batches: Sequence[Tensor]) -> Taught:
-        """Computes the gradients of `batches`, in the place of any others."""
+        """Compute the gradients of `batches`; they replace any earlier ones."""
         for here, batch in zip(self._batches, batches, strict=True):
             here.copy_(batch)
         self._graph.replay()

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a run to stop: it finishes its step, saves, and ends in order."""
+"""Handle Ctrl-C and SIGTERM: a run that is asked to stop finishes its step, saves its state, and ends in order."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupt:
-    """While entered, `asked` tells whether one of the signals came. A second Ctrl-C ends the run at once.
+    """A context manager that catches the signals: `asked` is True once one came. A second Ctrl-C ends the run at once.
 
-    Signals can be heard in a process's main thread alone; in another this does nothing.
+    Python handles signals only in the main thread of a process; in another thread this does nothing.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a run says while it runs: a bar or lines on the terminal, `metrics.jsonl`, and TensorBoard where installed."""
+"""The reports of a run: a bar or lines on the terminal, `metrics.jsonl`, and TensorBoard if it is installed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ BOARD = "tensorboard"
 
 
 class Metrics(NamedTuple):
-    """Means over the steps since the last report. `J` is the recipe's loss, not balanced, `mse` on [0, 1] values.
+    """Means over the steps since the last report.
 
-    `skipped` counts the steps of the whole run whose gradients were not finite.
+    Attributes:
+        loss: the loss that is minimised, with `rate_balance`.
+        J: the loss of the recipe without `rate_balance`.
+        bpp: bits per pixel.
+        mse: the mean squared error of values in [0, 1].
+        skipped: the number of steps of the whole run whose gradients were not finite.
     """
 
     loss: float
@@ -32,14 +37,17 @@ class Metrics(NamedTuple):
 
     @property
     def psnr(self) -> float:
-        """Of the mean of the errors, in dB."""
+        """The PSNR of the mean of the squared errors, in dB."""
         return float("inf") if self.mse == 0 else float(-10 * np.log10(self.mse))
 
 
 class Journal:
-    """Says nothing and writes nothing unless `speaking`, as processes other than the first.
+    """The reports of one run. Use it as a context manager.
 
-    `batch` is how many pictures a step learns from, in all processes. Use it as a context manager.
+    Args:
+        run: the folder of the run.
+        speaking: print and write; False for all processes but the first, which then do neither.
+        batch: the number of pictures that a step learns from, in all processes.
     """
 
     def __init__(self, run: Path, speaking: bool, batch: int) -> None:
@@ -61,11 +69,18 @@ class Journal:
             self._board.close()
 
     def start(self, step: int, elapsed: float) -> None:
-        """Where the run begins, or goes on."""
+        """Set the step and the seconds at which the run begins, or goes on."""
         self._last = (step, elapsed)
 
     def report(self, step: int, elapsed: float, done: float, metrics: Metrics) -> None:
-        """The state of learning after `step` steps and `elapsed` seconds, when `done` in [0, 1] of the run is over."""
+        """Report the metrics after `step` steps and `elapsed` seconds.
+
+        Args:
+            step: the steps so far.
+            elapsed: the seconds so far.
+            done: the share of the run that is over, in [0, 1].
+            metrics: the means since the last report.
+        """
         steps, seconds = step - self._last[0], elapsed - self._last[1]
         self._last = (step, elapsed)
         rate = steps * self._batch / seconds if seconds > 0 else float("inf")
@@ -87,7 +102,14 @@ class Journal:
                 self._board.add_scalar(f"training/{name}", value, step)
 
     def validated(self, step: int, elapsed: float, validation: Validation, samples: Tensor | None = None) -> None:
-        """Rate and distortion of the averaged weights; `samples` are pictures `[B, 3, H, W]` in [0, 1] to show."""
+        """Report rate and distortion of the averaged weights.
+
+        Args:
+            step: the steps so far.
+            elapsed: the seconds so far.
+            validation: rate and distortion.
+            samples: pictures `[B, 3, H, W]` in [0, 1] for TensorBoard.
+        """
         self._say(f"step {step}  {validation}")
         self._write({"step": step, "elapsed": elapsed, "validation": validation._asdict()})
         if self._board is not None:
@@ -108,7 +130,7 @@ class Journal:
 
 
 def _board(folder: Path) -> Any:
-    """A writer for TensorBoard, or None where it is not installed."""
+    """Return a writer for TensorBoard; None if it is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

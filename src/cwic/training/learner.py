@@ -1,4 +1,4 @@
-"""What learns: a model, its average and its optimisers; one step of them, and their state on disk."""
+"""The learner of a run: a model, its average and its optimisers, one step of them, and their state on disk."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from cwic.training.schedule import rate_factor
 
 @dataclass
 class Progress:
-    """Where a run stands."""
+    """The progress of a run."""
 
     step: int = 0
     elapsed: float = 0.0
-    """Seconds, those before an interruption included."""
+    """Seconds of training so far, including those before an interruption."""
     kept: bool = False
-    """Whether the undecayed state was written."""
+    """True once the undecayed state is written."""
     fresh: bool = True
-    """Whether the run began untrained: its average must soon forget its start."""
+    """True if the run began with an untrained model: its average must soon forget the start."""
 
 
 class Learner:
-    """A run's state. Every random number comes from the recipe's seed, and the state holds where they stand."""
+    """The state of a run. All random numbers follow from the recipe's seed, and the state includes the generators."""
 
     def __init__(self, fabric: Fabric, recipe: Recipe, pictures: Pictures) -> None:
         fabric.seed_everything(recipe.seed + fabric.global_rank, verbose=False)
@@ -54,7 +54,7 @@ class Learner:
         if fabric.device.type == "cuda":
             _channels_last(self._model)
         self.average = copy.deepcopy(self._model).eval()
-        # Listed once: the host has enough to do in a step without a walk through all modules.
+        # Listed once, so that the host need not walk through all modules in every step.
         self._followed: list[list[Tensor]] = [list(each.parameters()) for each in (self.average, self._model)]
         if recipe.hard_rounding:
             self._family.decoder_only(self._model)
@@ -63,14 +63,19 @@ class Learner:
         self._sums: list[Tensor] = []
         self._skipped = torch.zeros((), dtype=torch.int64, device=fabric.device)
         self._in_a_row = torch.zeros_like(self._skipped)
-        # Processes exchange gradients, and MS-SSIM sends its window to the device: no graph holds that.
+        # A graph can contain neither the exchange of gradients between processes nor MS-SSIM's copy of its window.
         self._captures = fabric.device.type == "cuda" and fabric.world_size == 1 and recipe.tune != MS_SSIM
         self._graph: PassGraph | None = None
 
     def start(self, checkpoint: Path | None, whole: bool = False) -> None:
-        """Sets the first weights: untrained, or those of a file; with `whole` its state, random numbers and all.
+        """Set the first weights.
 
-        Raises `InputError` if they are not of the recipe's model.
+        Args:
+            checkpoint: the file to take weights from; None for an untrained model.
+            whole: take the whole state of the file, including progress, optimisers and random numbers.
+
+        Raises:
+            InputError: the weights are not of the recipe's model.
         """
         if checkpoint is None:
             self._family.start(self._model, self._calibration())
@@ -79,7 +84,7 @@ class Learner:
             self._continue(checkpoint)
         else:
             self._start_from(checkpoint)
-        # The quantiles learn from weights that all processes share: they need no exchange of gradients.
+        # The quantiles learn from weights that are equal in all processes, so their gradients need no exchange.
         quantiles = self._optimisers.quantiles
         for parameter in quantiles:
             parameter.requires_grad_(False)
@@ -88,7 +93,7 @@ class Learner:
             parameter.requires_grad_(True)
 
     def step(self, done: float) -> None:
-        """Learns from one batch, when `done` in [0, 1] of the run is over."""
+        """Do one training step, when the share `done` of the run, in [0, 1], is over."""
         recipe, progress = self._recipe, self.progress
         self._optimisers.scale_rates(rate_factor(progress.step, done, recipe.warmup_steps, recipe.decay_share))
         batches = [self._crops() for _ in range(recipe.accumulate)]
@@ -102,7 +107,7 @@ class Learner:
         progress.step += 1
 
     def gradients(self, batches: Sequence[Tensor]) -> Taught:
-        """Computes the gradients of a step from its `batches`; one process on a GPU does it as a graph."""
+        """Compute the gradients of a step from its `batches`; a single process on a GPU does it as a graph."""
         if not self._captures:
             return self._passes(batches)
         if self._graph is None:
@@ -111,7 +116,7 @@ class Learner:
         return self._graph(batches)
 
     def _passes(self, batches: Sequence[Tensor]) -> Taught:
-        """Leaves the gradients of a step, limited."""
+        """Compute the gradients of a step and limit their norm."""
         means = []
         for part, x in enumerate(batches):
             cost = self.backpropagate(x, last=part + 1 == len(batches))
@@ -122,7 +127,12 @@ class Learner:
         return Taught(torch.stack(means), self._optimisers.limit(self._recipe.clip_norm))
 
     def backpropagate(self, x: Tensor, last: bool = True) -> RateDistortion:
-        """Adds the gradients of a batch `x` `[B, 3, H, W]` at random levels; processes share them at the `last`."""
+        """Add the gradients of a batch at random levels.
+
+        Args:
+            x: the batch, `[B, 3, H, W]`.
+            last: this is the last batch of the step, so that processes exchange their gradients.
+        """
         recipe = self._recipe
         with self._fabric.no_backward_sync(self._forward, enabled=not last):
             level = self._family.draw(len(x), x.device)
@@ -134,7 +144,7 @@ class Learner:
         return cost
 
     def metrics(self) -> Metrics | None:
-        """Means over the steps since the last call; None if there were none."""
+        """Return the means over the steps since the last call; None if there were none."""
         if not self._sums:
             return None
         loss, J, bpp, mse = torch.cat(self._sums).mean(dim=0).tolist()
@@ -142,9 +152,10 @@ class Learner:
         return Metrics(loss, J, bpp, mse, int(self._skipped))
 
     def has_diverged(self, ended: bool = False) -> bool:
-        """Whether nothing can be learned any more; waits for the device, and all processes have to ask.
+        """Return whether the run has diverged. This waits for the device, and all processes have to call it.
 
-        Of a run that has `ended`, however short, the later half tells.
+        Args:
+            ended: the run is over. Then fewer steps in a row without finite gradients suffice: half of a short run.
         """
         patience = min(PATIENCE, max(2, self.progress.step // 2)) if ended else PATIENCE
         weights = nn.utils.get_total_norm(self._optimisers.parameters)
@@ -152,7 +163,7 @@ class Learner:
         return bool(self._fabric.all_reduce(lost.float(), reduce_op="max"))
 
     def save(self, path: Path) -> None:
-        """Writes the state; all processes have to call it."""
+        """Write the state to a file; all processes have to call it."""
         here = {"numpy": self._random.bit_generator.state, "torch": torch.get_rng_state(), **_cuda_rng()}
         random = self._gather(here)
         if self._fabric.is_global_zero:
@@ -166,7 +177,7 @@ class Learner:
 
     @torch.no_grad()
     def _follow(self, decay: float) -> None:
-        """Moves the average towards the model."""
+        """Move the average towards the model: `decay` is the share that it keeps."""
         average, model = self._followed
         torch._foreach_lerp_(average, model, 1 - decay)
 
@@ -184,7 +195,7 @@ class Learner:
             print(f"{checkpoint}: {change.told}; the optimisers start anew", file=sys.stderr)
             state = {"model": change.model, "average": change.average}
         load_into(self.average, state["average"], checkpoint)
-        # A frozen g_a stays what it is now, so a fine-tune starts from the average, and its optimisers anew.
+        # A fine-tune keeps g_a frozen as it starts, so it starts from the average, with new optimisers.
         load_into(self._model, state["average" if self._recipe.hard_rounding else "model"], checkpoint)
         if "optimisers" in state and not self._recipe.hard_rounding:
             try:
@@ -210,7 +221,7 @@ class Learner:
             torch.cuda.set_rng_state(random["cuda"])
 
     def _gather(self, state: dict[str, Any]) -> list[dict[str, Any]]:
-        """`state` of every process, in the first one."""
+        """Return the `state` of every process."""
         if self._fabric.world_size == 1:
             return [state]
         states: list[dict[str, Any]] = [{} for _ in range(self._fabric.world_size)]
@@ -219,7 +230,7 @@ class Learner:
 
 
 def _channels_last(model: nn.Module) -> None:
-    """Lays the weights of dense convolutions out as the feature maps are."""
+    """Lay out the weights of dense convolutions in memory as the feature maps are: channels last."""
     for parameter in model.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""The training loop: one for one CPU, several processes, or GPUs, through Lightning Fabric."""
+"""The training loop, the same for one CPU, several processes and GPUs, through Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ from cwic.training.schedule import is_decaying, share_done
 from cwic.training.validation import sample, usable_pictures, validate
 
 REPORT_EVERY = 20
-"""Steps between two lines of the log; clocks and signals of several processes are compared as often."""
+"""Steps between two reports. Processes compare their clocks and signals at the same interval."""
 
 
 class Outcome(NamedTuple):
-    """The last checkpoint of a run, None in helping processes, and whether the run came to its end."""
+    """The end of a run.
+
+    Attributes:
+        checkpoint: the last checkpoint; None in all processes but the first.
+        finished: True if the run came to its end, False if it was stopped.
+    """
 
     checkpoint: Path | None
     finished: bool
@@ -50,18 +55,33 @@ def train(
     save_every: float = 300.0,
     force: bool = False,
 ) -> Outcome:
-    """Trains for `budget` seconds or, if the recipe has `steps`, for those, within `budget`.
+    """Train for `budget` seconds or, if the recipe has `steps`, for those steps within `budget`.
 
-    `run/final.ckpt` is the end; `run/undecayed.ckpt` the state before the learning rates fell; `run/latest.ckpt` is
-    written every `save_every` seconds, and when a signal or the budget stops the run before its end. To `resume` a
-    folder is to go on from its `latest.ckpt` as if nothing had happened: what was used of budget and steps counts. If
-    the rates had begun to fall by then, and a longer budget makes that too early, it goes on from `undecayed.ckpt`.
-    To `resume` a file is to start a new run from its weights, and its optimisers' states if it has any that fit.
-    A run that is finished already is only said to be.
+    `run/final.ckpt` is the end, and `run/undecayed.ckpt` the state before the learning rates fell. `run/latest.ckpt` is
+    written every `save_every` seconds, and when a signal or the budget stops the run before its end.
 
-    Raises, all of them before the first step, `InputError` if data, validation pictures, checkpoint or device cannot be
-    used and `OutputExistsError` if `run` holds another run, which `force` replaces; and `DivergedError` where loss or
-    weights are not finite any more.
+    A folder to `resume` goes on from its `latest.ckpt` as if nothing had happened: its time and steps so far count. If
+    the rates had begun to fall, but are not to fall yet under a longer budget, it goes on from `undecayed.ckpt`. A
+    finished run is only reported as such. A file to `resume` starts a new run from its weights, and from the states of
+    its optimisers if they fit.
+
+    Args:
+        recipe: the recipe.
+        data: the folder of pictures or shards.
+        run: the folder of the run, which is made.
+        budget: the time budget in seconds.
+        validation: the folder of pictures to validate on.
+        resume: the folder of a run to go on with, or a file to start from.
+        devices: the number of processes on each node.
+        accelerator: Lightning Fabric's name of the device: auto, cpu or cuda.
+        validate_every: seconds between two validations.
+        save_every: seconds between two saves of `latest.ckpt`.
+        force: replace another run in `run`.
+
+    Raises:
+        InputError: data, validation pictures, checkpoint or device cannot be used; raised before the first step.
+        OutputExistsError: `run` holds another run, and `force` is not given; raised before the first step.
+        DivergedError: loss or weights are not finite any more.
     """
     check_device(accelerator, devices)
     check_run(run, resume, force)
@@ -69,7 +89,7 @@ def train(
     if resume is not None and resume.is_dir() and is_finished(resume, recipe, budget):
         print(f"{resume} is finished; a longer budget, or more steps in the recipe, let it go on", file=sys.stderr)
         return Outcome(resume / FINAL if _is_first() else None, True)
-    # Under torchrun, which says how many nodes it started on, each node has `devices`.
+    # torchrun tells the number of nodes that it started on; each node has `devices` processes.
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
     fabric = Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, precision=fabric_precision(accelerator))
     fabric.launch()
@@ -112,7 +132,7 @@ def train(
                 result = validate(learner.average, recipe, held_out)
                 shown = sample(learner.average, recipe, held_out[0])
                 journal.validated(progress.step, progress.elapsed, result, shown)
-            except Exception as error:  # a file that has gone, memory too small: learning goes on
+            except Exception as error:  # such as a deleted file or too little memory: training goes on
                 print(f"validation left out: {type(error).__name__}: {error}", file=sys.stderr)
         fabric.barrier()
 
@@ -144,7 +164,7 @@ def train(
         learner.save(end)
         if finished:
             check()
-    _list_skipped(pictures, listed)  # what shards turned up meanwhile
+    _list_skipped(pictures, listed)  # the unreadable pictures that shards showed meanwhile
     if dist.is_available() and dist.is_initialized():
         # A process that ends with the group's threads alive may abort.
         dist.destroy_process_group()
@@ -152,7 +172,7 @@ def train(
 
 
 def check_device(accelerator: str, devices: int) -> None:
-    """Raises `InputError` for GPUs that are not there."""
+    """Raise `InputError` if the GPUs that are asked for do not exist."""
     here = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if accelerator == "cuda" and not here:
         raise InputError("device cuda: there is no GPU that this torch can use; --device cpu trains on the processor")
@@ -161,7 +181,7 @@ def check_device(accelerator: str, devices: int) -> None:
 
 
 def _held_out(validation: Path | None, recipe: Recipe) -> list[Path]:
-    """The pictures to validate on, in the process that does it."""
+    """Return the pictures to validate on: none in all processes but the first, which validates."""
     if validation is None or not _is_first():
         return []
     found = usable_pictures(validation, recipe)
@@ -171,12 +191,12 @@ def _held_out(validation: Path | None, recipe: Recipe) -> list[Path]:
 
 
 def _is_first() -> bool:
-    """Whether this is the first process of its group, which is not formed yet."""
+    """Return whether this is the first process of its group. The group need not be formed yet."""
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0
 
 
 def _list_skipped(pictures: Pictures, listed: int) -> int:
-    """Names the files that could not be read, but for the first `listed`; returns how many there are."""
+    """Print the files that could not be read, except the first `listed`, and return the number of all of them."""
     skipped = list(pictures.skipped)
     for line in skipped[listed:]:
         print(f"skipped {line}", file=sys.stderr)
@@ -197,7 +217,7 @@ def _conditions(fabric: Fabric, data: Path, pictures: Pictures, resume: Path | N
 
 
 class _Clock:
-    """One clock and one wish to stop for all processes, or their learning rates would drift apart."""
+    """One clock and one request to stop, shared by all processes, so that their learning rates do not drift apart."""
 
     def __init__(self, fabric: Fabric, progress: Progress) -> None:
         self._fabric, self._progress = fabric, progress
@@ -205,7 +225,11 @@ class _Clock:
         self.stopped = False
 
     def tick(self, asked: bool) -> bool:
-        """Reads the clock after a step; whether a report is due. `asked`: this process is to stop."""
+        """Read the clock after a step, and return whether a report is due.
+
+        Args:
+            asked: this process was asked to stop; `stopped` is True once any process was.
+        """
         due = self._progress.step % REPORT_EVERY == 0 or self._progress.step < 5
         if self._fabric.world_size == 1:
             self._progress.elapsed = time.monotonic() - self._start

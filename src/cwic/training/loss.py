@@ -22,7 +22,14 @@ from cwic.training.ssimulacra2 import ssimulacra2
 
 
 class RateDistortion(NamedTuple):
-    """`loss` (a scalar to minimise), and per picture `[B]`: `bpp`, `mse` on [0, 1], and `cost` as in `formula`."""
+    """The loss of a batch.
+
+    Attributes:
+        loss: a scalar to minimise.
+        bpp: bits per pixel of each picture, `[B]`.
+        mse: the mean squared error of each picture, of values in [0, 1], `[B]`.
+        cost: the cost of each picture as in `formula`, `[B]`.
+    """
 
     loss: Tensor
     bpp: Tensor
@@ -31,7 +38,7 @@ class RateDistortion(NamedTuple):
 
 
 def formula(tune: str) -> str:
-    """The cost of a picture as it is written, for one of `cwic.config.TUNES`."""
+    """Return the formula of the cost of a picture as text, for one of `cwic.config.TUNES`."""
     if tune == EYE:
         faithful = f"lmbda * 255**2 * ({EYE_MSE:g} * MSE + {EYE_TINT:g} * tint)"
         return f"{EYE_SLOPE:g} * lmbda**{EYE_POWER:g} * (100 - SSIMULACRA2) + {faithful} + bpp"
@@ -41,9 +48,17 @@ def formula(tune: str) -> str:
 def rate_distortion(
     output: ModelOutput, x: Tensor, lmbda: Tensor, rate_balance: float = 0.0, tune: str = PSNR
 ) -> RateDistortion:
-    """The loss of reconstructing `x` `[B, 3, H, W]` at `lmbda` `[B]`; each picture counts `lmbda ** -rate_balance`.
+    """Return the loss of a batch of reconstructions.
 
-    `tune` is one of `cwic.config.TUNES`. Raises `InputError` if a side is too short for MS-SSIM or SSIMULACRA 2.
+    Args:
+        output: the output of the model for `x`.
+        x: the pictures, `[B, 3, H, W]`.
+        lmbda: the trade-off of each picture, `[B]`.
+        rate_balance: each picture counts `lmbda ** -rate_balance` in the loss.
+        tune: the distortion, one of `cwic.config.TUNES`.
+
+    Raises:
+        InputError: a side is too short for MS-SSIM or SSIMULACRA 2.
     """
     bpp = (output.y_bits + output.z_bits) / (x.shape[2] * x.shape[3])
     x_hat = output.x_hat.float()
@@ -58,7 +73,8 @@ def rate_distortion(
 
 
 def tint(x: Tensor, x_hat: Tensor) -> Tensor:
-    """The squared error of slow colour, `[B]`: of Cb and Cr, averaged over squares of `TINT_SIDE` pixels.
+    """Return the squared error of slowly varying colour, `[B]`: of Cb and Cr, averaged over squares of `TINT_SIDE`
+    pixels a side.
 
     Both pictures are `[B, 3, H, W]` with values in [0, 1] and sides of at least `TINT_SIDE`.
     """
@@ -68,7 +84,7 @@ def tint(x: Tensor, x_hat: Tensor) -> Tensor:
 
 
 def _ms_ssim(x_hat: Tensor, x: Tensor) -> Tensor:
-    """MS-SSIM of each picture, `[B]`: what `cwic.evaluation.metrics.ms_ssim` says of 8-bit pictures."""
+    """Return the MS-SSIM of each picture, `[B]`, as `cwic.evaluation.metrics.ms_ssim` has it for 8-bit pictures."""
     if min(x.shape[2:]) < MS_SSIM_MIN_SIDE:
         raise InputError(f"MS-SSIM needs sides of at least {MS_SSIM_MIN_SIDE} pixels, not {min(x.shape[2:])}")
     package = require("pytorch_msssim", "train")

@@ -1,9 +1,9 @@
-"""Muon (Jordan et al., 2024) as torch has it, but with matrices of one shape orthogonalised together, and shared out.
+"""Torch's Muon (Jordan et al., 2024), but it orthogonalises matrices of one shape in batches, shared among processes.
 
-A small network has a hundred small matrices. One by one, they are thousands of kernels a step, for which a GPU mostly
-waits; in batches they are some hundreds. Processes that train together have the same gradients, so each orthogonalises
-its share and all exchange the results. The numbers are the same,
-and on CPUs that emulate bfloat16 a little more exact.
+A small network has a hundred small matrices. Orthogonalised one by one, they take thousands of kernels a step, for
+which a GPU mostly waits; in batches they take some hundreds. Processes that train together have the same gradients, so
+each orthogonalises its share and all exchange the results. The numbers are the same, and a little more exact on CPUs
+that emulate bfloat16.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from cwic.training.precision import has_bfloat16
 
 
 class Muon(torch.optim.Muon):
-    """`torch.optim.Muon`: same arguments, state and steps; learning rates are adjusted to shapes as "original" does.
+    """`torch.optim.Muon` in batches: same arguments, state and steps. Rates follow the shapes, as its "original" does.
 
-    Where torch's processes form a group, all of them must step with the same gradients.
+    If torch's processes form a group, all of them must step with the same gradients.
     """
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # nothing here needs closures
-        """One step from the parameters' gradients; those without are left alone."""
+        """Do one step from the gradients of the parameters; parameters without a gradient are left alone."""
         for group in self.param_groups:
             params = [p for p in group["params"] if p.grad is not None]
             gradients = [p.grad for p in params]
@@ -49,7 +49,11 @@ class Muon(torch.optim.Muon):
 
 
 def shares(costs: Sequence[float], processes: int) -> list[list[int]]:
-    """Which of the tasks with these `costs` each process takes: the dearest first, to whoever has least to do."""
+    """Divide tasks with these `costs` among processes: the dearest first, each to the process with the least to do.
+
+    Returns:
+        The indices of the tasks of each process.
+    """
     taken: list[list[int]] = [[] for _ in range(processes)]
     loads = [0.0] * processes
     for task in sorted(range(len(costs)), key=lambda i: -costs[i]):
@@ -60,7 +64,7 @@ def shares(costs: Sequence[float], processes: int) -> list[list[int]]:
 
 
 def _shared_out(matrices: Sequence[Tensor], group: dict[str, Any]) -> list[Tensor]:
-    """The orthogonalised `matrices`, of which each process computes its share."""
+    """Return the orthogonalised `matrices`; each process of a group computes its share."""
     grouped = dist.is_available() and dist.is_initialized()
     rank, processes = (dist.get_rank(), dist.get_world_size()) if grouped else (0, 1)
     costs = [float(m.numel() * min(m.shape)) for m in matrices]
@@ -70,13 +74,13 @@ def _shared_out(matrices: Sequence[Tensor], group: dict[str, Any]) -> list[Tenso
         found = _orthogonalised(torch.stack([matrices[i] for i in members]), group)
         torch._foreach_copy_([parts[i] for i in members], list(found))
     if processes > 1:
-        # All but one addend is zero: a sum that is exact, and one exchange for any number of matrices.
+        # All addends but one are zero, so the sum is exact, and one exchange serves any number of matrices.
         dist.all_reduce(whole)
     return [part.to(m.dtype) for part, m in zip(parts, matrices, strict=True)]
 
 
 def _by_shape(matrices: Sequence[Tensor], chosen: Sequence[int]) -> dict[tuple[int, int], list[int]]:
-    """The indices in `chosen`, by the rows and columns of their matrices."""
+    """Group the indices in `chosen` by the rows and columns of their matrices."""
     members: dict[tuple[int, int], list[int]] = defaultdict(list)
     for i in chosen:
         rows, columns = matrices[i].shape
@@ -85,9 +89,9 @@ def _by_shape(matrices: Sequence[Tensor], chosen: Sequence[int]) -> dict[tuple[i
 
 
 def _orthogonalised(matrices: Tensor, group: dict[str, Any]) -> Tensor:
-    """`matrices` `[B, m, n]` with their singular values near 1, by a Newton-Schulz iteration.
+    """Bring the singular values of `matrices` `[B, m, n]` near 1 by a Newton-Schulz iteration.
 
-    It works in bfloat16 where the processor multiplies that.
+    It works in bfloat16 if the processor multiplies that in hardware.
     """
     a, b, c = group["ns_coefficients"]
     x = matrices.to(torch.bfloat16 if has_bfloat16(matrices.device.type) else torch.float32)

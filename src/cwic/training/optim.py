@@ -1,8 +1,8 @@
 """The optimisers: Muon or another for matrices, AdamW for the rest, and a far slower AdamW for two kinds of weights.
 
-The orthonormal maps learn slowly, because their picture drifts away from the decoder's in the first minutes otherwise.
-So do the convolutions that feed the attention's gates: at full speed the gates saturate early and then receive no
-gradient. At 50 to 250 times lower rates both improve all the way. See docs/experiments.md.
+The orthonormal maps learn slowly: at full speed, those of the encoder and the decoder drift apart in the first minutes.
+So do the convolutions that feed the gates of the attention: at full speed, the gates saturate early and then receive
+no gradient. At 50 to 250 times lower rates both improve all the way. See docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from cwic.training.muon import Muon
 from cwic.training.recipe import Recipe
 
 QUANTILE_LR = 1e-3
-"""For the quantiles of an entropy bottleneck, with a plain Adam, as its authors have it."""
+"""The learning rate of the quantiles of an entropy bottleneck, with a plain Adam, as its authors have it."""
 
 
 class Matrix(NamedTuple):
-    """A two-dimensional view of a parameter, or of one of its `part`s, that Muon can work on."""
+    """A two-dimensional view of a parameter, or of its `part` of that index, for Muon to work on."""
 
     parameter: nn.Parameter
     part: int | None
@@ -34,7 +34,7 @@ class Matrix(NamedTuple):
 
 
 class Sorted(NamedTuple):
-    """The parameters that learn, by how they learn. `quantiles` learn from the auxiliary loss alone."""
+    """The parameters that learn, grouped by optimiser. `quantiles` learn from the auxiliary loss alone."""
 
     matrices: list[Matrix]
     vectors: list[nn.Parameter]
@@ -45,7 +45,9 @@ class Sorted(NamedTuple):
 class Optimisers:
     """All optimisers of a model behind one `step`, one `scale_rates` and one state.
 
-    `parameters` are those that learn from the loss: all but the quantiles.
+    Attributes:
+        parameters: the parameters that learn from the loss: all but the quantiles.
+        quantiles: the parameters that learn from the auxiliary loss.
     """
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
@@ -67,13 +69,13 @@ class Optimisers:
         self._peaks = [group["lr"] for optimiser in self._scaled for group in optimiser.param_groups]
 
     def scale_rates(self, factor: float) -> None:
-        """Sets every learning rate to `factor` times its peak, but that of the quantiles, which is constant."""
+        """Set every learning rate to `factor` times its peak, except that of the quantiles, which is constant."""
         groups = [group for optimiser in self._scaled for group in optimiser.param_groups]
         for group, peak in zip(groups, self._peaks, strict=True):
             group["lr"] = peak * factor
 
     def limit(self, norm: float) -> Tensor:
-        """Scales the gradients of `parameters` so that their norm is at most `norm`; whether they were finite.
+        """Scale the gradients of `parameters` to a norm of at most `norm`, and return whether they were finite.
 
         Gradients that are not finite become zero, without waiting for the device: such a step teaches nothing.
         """
@@ -81,12 +83,12 @@ class Optimisers:
         total = nn.utils.get_total_norm(gradients)
         finite = total.isfinite()
         torch._foreach_mul_(gradients, (norm / (total + 1e-6)).clamp_max(1))
-        # Zero times NaN is NaN, but zero times its bits is zero: a few kernels, where cleaning each gradient takes one.
+        # Zero times NaN is NaN, but zero times its bits is zero. This takes a few kernels, not one for each gradient.
         torch._foreach_mul_([gradient.view(torch.int32) for gradient in gradients], finite.int())
         return finite
 
     def step(self) -> None:
-        """One step from the gradients of the model's parameters, which it clears."""
+        """Do one step from the gradients of the model's parameters, and clear them."""
         for parameter, part, view in self._matrices:
             gradient = parameter.grad if part is None or parameter.grad is None else parameter.grad[part]
             view.grad = None if gradient is None else _rows(gradient, parameter)
@@ -95,16 +97,16 @@ class Optimisers:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets all gradients."""
+        """Clear all gradients."""
         for parameter in [*self.parameters, *self.quantiles]:
             parameter.grad = None
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """The optimisers' states, for `load_state_dict` on the same model."""
+        """Return the states of the optimisers, for `load_state_dict` on the same model."""
         return [{"kind": type(optimiser).__name__, **optimiser.state_dict()} for optimiser in self._optimisers]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Takes the states that `state_dict` gave. Raises `InputError` if they are of other optimisers."""
+        """Load the states that `state_dict` returned. Raises `InputError` if they are of other optimisers."""
         kinds = [type(optimiser).__name__ for optimiser in self._optimisers]
         found = [state.get("kind", kind) for state, kind in zip(states, kinds, strict=False)]
         if len(states) != len(kinds) or found != kinds:
@@ -126,7 +128,7 @@ def _of_matrices(views: list[nn.Parameter], recipe: Recipe, adam: dict[str, Any]
 
 
 def sort_parameters(model: nn.Module) -> Sorted:
-    """The parameters of `model` that learn, each once."""
+    """Return the parameters of `model` that learn, grouped by optimiser, each once."""
     found = Sorted([], [], [], [])
     gates = {module.gate for module in model.modules() if isinstance(module, ResidualAttention)}
     for owner in model.modules():
@@ -148,9 +150,9 @@ def sort_parameters(model: nn.Module) -> Sorted:
 
 
 def _rows(tensor: Tensor, weight: Tensor) -> Tensor:
-    """A `weight`, or its gradient, as a matrix with a row for each first index: a view of a dense weight.
+    """Return a `weight`, or its gradient, as a matrix with a row for each first index: a view, if the weight is dense.
 
-    Columns of a channels-last weight come in another order, which no optimiser here can tell.
+    The columns of a channels-last weight come in another order, which makes no difference to the optimisers here.
     """
     if weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last):
         tensor = tensor.permute(0, 2, 3, 1)

@@ -1,4 +1,4 @@
-"""In which precision a processor trains: bfloat16 where it is multiplied in hardware, else float32."""
+"""The precision of training: bfloat16 if the processor multiplies it in hardware, otherwise float32."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 
 
 def has_bfloat16(device: str) -> bool:
-    """Whether products of bfloat16 are fast on a `device` type: on every GPU, and on CPUs with AVX512-BF16 or AMX.
+    """Return whether products of bfloat16 are fast on a `device` type: on every GPU, on CPUs with AVX512-BF16 or AMX.
 
     Other CPUs emulate them: on one with AVX2 alone a training step takes ten times as long as in float32.
     """
@@ -18,6 +18,6 @@ def has_bfloat16(device: str) -> bool:
 
 
 def fabric_precision(accelerator: str) -> Literal["bf16-mixed", "32-true"]:
-    """Lightning Fabric's name of the precision to train in, on its `accelerator`: auto, cpu, cuda ..."""
+    """Return Lightning Fabric's name of the precision to train in, on its `accelerator`: auto, cpu, cuda ..."""
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.accelerator.is_available())
     return "bf16-mixed" if has_bfloat16("cpu" if on_cpu else accelerator) else "32-true"

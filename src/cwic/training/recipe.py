@@ -1,4 +1,4 @@
-"""A recipe: everything that decides a training run, as one typed TOML file."""
+"""Recipes: all settings of a training run in one typed TOML file."""
 
 from __future__ import annotations
 
@@ -26,50 +26,50 @@ _LEAST_SIDE = {MS_SSIM: MS_SSIM_MIN_SIDE, EYE: SSIMULACRA2_MIN_SIDE}
 
 @dataclass(frozen=True)
 class Recipe:
-    """Numbers of a run. Learning rates are peaks; the schedule scales all of them alike."""
+    """The settings of a run. Learning rates are peaks; the schedule scales all of them alike."""
 
     name: str = "cwic-s"
     family: str = "cwic"
     model: ModelConfig = field(default_factory=CwicConfig)
     tune: str = PSNR
-    """What pictures are compared by: psnr, ms-ssim, or eye, which is SSIMULACRA 2 and some squared error. The loss is
-    that of `cwic.training.loss.formula`.
+    """The distortion: psnr, ms-ssim, or eye, which is SSIMULACRA 2 with some squared error. The loss is that of
+    `cwic.training.loss.formula`.
     """
     lmbda: float = 0.0
-    """Of a model of one rate; 0 for models of every rate."""
+    """The trade-off of a model of one rate; 0 for models of every rate."""
     seed: int = 1
     steps: int = 0
-    """Length of the run in steps; 0: as long as the time budget, and the decay goes by time."""
+    """Length of the run in steps. If 0, the run takes the time budget, and the decay goes by time."""
     crop: int = 256
     """Side of the training crops, a multiple of 64."""
     downscale: float = 1.0
-    """Crops are scaled down by factors between 1 and this one, log-uniform."""
+    """The largest factor by which crops are scaled down; factors are log-uniform from 1."""
     batch: int = 4
-    """Crops a process computes at once."""
+    """The number of crops that a process computes at once."""
     accumulate: int = 1
-    """Batches whose gradients are averaged for one step."""
+    """The number of batches whose gradients are averaged for one step."""
     optimiser: str = "muon"
-    """Of all matrices and dense convolutions: muon, soap or adamw. The rest learns by AdamW."""
+    """The optimiser of all matrices and dense convolutions: muon, soap or adamw. The rest learns by AdamW."""
     muon_lr: float = 5e-3
-    """For all matrices and dense convolutions, if Muon has them."""
+    """The learning rate of all matrices and dense convolutions, if Muon has them."""
     adam_lr: float = 1e-3
-    """For vectors (biases, gains, depth-wise kernels, tables), and for matrices if SOAP or AdamW has them."""
+    """The learning rate of vectors (biases, gains, depth-wise kernels, tables), and of matrices without Muon."""
     linear_lr: float = 2e-5
-    """For the orthonormal maps at the ends of the transforms, and the convolutions that feed the attention's gates."""
+    """The learning rate of the orthonormal maps of the transforms, and of the convolutions before attention's gates."""
     warmup_steps: int = 100
     decay_share: float = 0.2
-    """The last part of the time budget, over which the rates fall linearly to zero."""
+    """The share of the run, at its end, over which the rates fall linearly to zero."""
     average_decay: float = 0.999
-    """Of the exponential moving average of the weights."""
+    """The decay of the exponential moving average of the weights."""
     rate_balance: float = 0.4
     """Each picture's loss is divided by `lmbda ** rate_balance`, so that high rates do not own the gradient."""
     clip_norm: float = 10.0
     hard_rounding: bool = False
-    """Fine-tune: the rate is that of rounded symbols, and only what the decoder runs learns."""
+    """Fine-tune: the rate is that of rounded symbols, and only the networks that the decoder runs learn."""
     resumed_attention: str = KEPT
-    """What becomes of the attention of a checkpoint that a new run starts from: `kept`, as all its weights; `dropped`;
-    or `folded`, its best linear maps, into the Haar maps. In place of what was dropped or folded, attention that the
-    recipe has starts anew.
+    """The treatment of the attention of a checkpoint that a new run starts from. `kept` keeps it, like all weights;
+    `dropped` leaves it out; `folded` moves its best linear maps into the Haar maps. If it is dropped or folded, the
+    attention that the recipe has starts anew.
     """
 
     def __post_init__(self) -> None:
@@ -95,16 +95,16 @@ class Recipe:
 
     @property
     def loss(self) -> str:
-        """The loss as it is written."""
+        """The formula of the loss, as text."""
         return formula(self.tune)
 
     @property
     def least_side(self) -> int:
-        """Of the pictures that `tune` can compare, in pixels."""
+        """The smallest side of pictures that `tune` can compare, in pixels."""
         return _LEAST_SIDE.get(self.tune, 1)
 
     def tuned(self, tune: str) -> Recipe:
-        """The same recipe for another `tune`, and a model of another name."""
+        """Return the same recipe for another `tune`, with the tune added to its name."""
         return self if tune == self.tune else replace(self, tune=tune, name=f"{self.name}-{tune}")
 
 
@@ -120,7 +120,7 @@ _ACCEPTED = {
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Reads a recipe. Raises `InputError` for an unreadable file, an unknown key or a value of the wrong type."""
+    """Read a recipe. Raises `InputError` for an unreadable file, an unknown key or an invalid value."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Recipes by name: those of the package, so that nobody needs a checkout to train."""
+"""Find recipes by name: the package brings its own, so that nobody needs a checkout to train."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ _FOLDERS = (
 
 
 def recipe_names() -> list[str]:
-    """The names that `find_recipe` knows."""
+    """Return the names that `find_recipe` knows, sorted."""
     return sorted({file.stem for folder in _FOLDERS for file in folder.glob(f"*{SUFFIX}")})
 
 
 def find_recipe(name: str) -> Path:
-    """The file of a recipe: the one at that path, or else the package's one of that name. Raises `InputError`."""
+    """Return the file of a recipe: the one at that path, or else the one of that name in the package.
+
+    Raises:
+        InputError: there is none.
+    """
     path = Path(name)
     if path.exists() and not path.is_dir():
         return path

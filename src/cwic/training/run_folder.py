@@ -1,4 +1,4 @@
-"""The folder of a run: what lies in it, whether a run may use it, and where one goes on."""
+"""The folder of a run: its files, the check that a run may use it, and the checkpoint that a run goes on from."""
 
 from __future__ import annotations
 
@@ -19,14 +19,21 @@ FILES = (*_CHECKPOINTS, METRICS, RECORD)
 
 
 def goes_on(run: Path, resume: Path | None) -> bool:
-    """Whether to `resume` is to go on with the run that lies in `run`."""
+    """Return whether `resume` is the folder `run` itself, so that its run goes on."""
     return resume is not None and resume.is_dir() and run.exists() and resume.samefile(run)
 
 
 def check_run(run: Path, resume: Path | None, force: bool) -> None:
-    """Refuses a folder that a run must not write to, and a `resume` that leads nowhere.
+    """Check that a run may write to a folder, and that it can resume from `resume`.
 
-    Raises `OutputExistsError` for another run's folder, unless `force`, and `InputError`.
+    Args:
+        run: the folder of the run.
+        resume: the folder or the file to resume from; None for a new run.
+        force: another run in the folder may be replaced.
+
+    Raises:
+        OutputExistsError: the folder holds another run, and `force` is not given.
+        InputError: `resume` does not exist or has no checkpoint, or `run` is a file.
     """
     if resume is not None and not resume.exists():
         raise InputError(f"there is no {resume} to resume")
@@ -43,14 +50,14 @@ def check_run(run: Path, resume: Path | None, force: bool) -> None:
 
 
 def clear(run: Path) -> None:
-    """Removes the files of an earlier run, and no others."""
+    """Remove the files of an earlier run, and no others."""
     for name in FILES:
         (run / name).unlink(missing_ok=True)
     shutil.rmtree(run / BOARD, ignore_errors=True)
 
 
 def is_finished(run: Path, recipe: Recipe, budget: float) -> bool:
-    """Whether the run in `run` came to its end, and `budget` asks for no more than that."""
+    """Return whether the run in `run` came to its end and needs no more steps or time under `recipe` and `budget`."""
     if not (run / FINAL).exists():
         return False
     progress = _progress(run / FINAL)
@@ -58,9 +65,15 @@ def is_finished(run: Path, recipe: Recipe, budget: float) -> bool:
 
 
 def to_go_on_from(run: Path, recipe: Recipe, budget: float) -> Path:
-    """The checkpoint of an interrupted or finished run that leads to where an unbroken run of `budget` would be.
+    """Return the checkpoint from which a run goes on, so that it ends as an unbroken run of `budget` seconds would.
 
-    Raises `InputError` where only the decayed end is left.
+    Args:
+        run: the folder of the interrupted or finished run.
+        recipe: its recipe.
+        budget: the time budget in seconds, including the time so far.
+
+    Raises:
+        InputError: only the decayed end is left.
     """
     latest, undecayed = run / LATEST, run / UNDECAYED
     if not latest.exists() and not undecayed.exists():

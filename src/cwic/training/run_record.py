@@ -1,4 +1,4 @@
-"""What a run was: recipe, code, versions and hardware, kept beside its checkpoints as `record.json`."""
+"""The record of a run, `record.json` beside its checkpoints: recipe, code, versions and hardware of each start."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ PACKAGES = ("torch", "numpy", "pillow", "lightning", "safetensors", "pytorch-opt
 
 
 def write_record(run: Path, recipe: Recipe, conditions: dict[str, Any]) -> None:
-    """Adds a start of `recipe` to `run/record.json`, one entry each time a run starts or goes on.
+    """Add an entry to `run/record.json`. A run gets one each time it starts or goes on.
 
-    `conditions` are further values of the run: its data, processes and device.
+    Args:
+        run: the folder of the run.
+        recipe: its recipe.
+        conditions: more values of the run, such as its data, processes and device.
     """
     path = run / RECORD
     starts = json.loads(path.read_text("utf-8"))["starts"] if path.exists() else []
@@ -46,7 +49,7 @@ def write_record(run: Path, recipe: Recipe, conditions: dict[str, Any]) -> None:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit, and whether files differ from it, of the checkout that `folder` is versioned in; None outside of one."""
+    """Return the commit of the checkout that has `folder`, and whether files differ; None without a checkout."""
 
     def git(*arguments: str) -> str:
         answer = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
@@ -61,13 +64,13 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def hardware() -> dict[str, Any]:
-    """The processor, its cores, and the GPUs that torch sees."""
+    """Return the processor, the number of its cores, the GPUs that torch sees, and the platform."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {"processor": _processor(), "cores": os.cpu_count(), "gpus": gpus, "platform": platform.platform()}
 
 
 def _processor() -> str:
-    """The processor's name as Linux has it, or what Python knows elsewhere."""
+    """Return the name of the processor, from Linux or, elsewhere, from Python."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""WebDataset shards: sets of pictures larger than memory, read in order and mixed in a pool."""
+"""WebDataset shards for sets of pictures larger than memory: shards are read in sequence and mixed in a pool."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from cwic.training.crops import batch, random_crop
 
 PATTERN = "shard-*.tar"
 POOL_PIXELS = 200_000_000
-"""How many pixels wait for their crops at once: 600 MB."""
+"""The number of pixels in the pool: 600 MB."""
 READ_AHEAD = 16
-"""Pictures decoded ahead by the reading thread."""
+"""The number of pictures that the reading thread decodes ahead."""
 CROPS_A_PICTURE = 4
-"""So many crops are taken for each picture that leaves the pool."""
+"""The number of crops that are taken for each picture that leaves the pool."""
 
 
 class Sharding(NamedTuple):
-    """What `write_shards` did: how many shards and pictures it wrote, and what could not be read."""
+    """The result of `write_shards`: the numbers of shards and pictures, and the unreadable files with the reasons."""
 
     shards: int
     pictures: int
@@ -37,15 +37,22 @@ class Sharding(NamedTuple):
 
 
 def shard_files(folder: Path) -> list[Path]:
-    """The shards in `folder`, sorted; empty where there are none."""
+    """Return the shards in `folder`, sorted; an empty list if there are none."""
     return sorted(folder.glob(PATTERN))
 
 
 def write_shards(folder: Path, output: Path, megabytes: int) -> Sharding:
-    """Packs the picture files under `folder`, in random order, into shards of about `megabytes` in `output`.
+    """Pack picture files into shards, in random order.
 
-    Files are copied as they are. Those that cannot be decoded are left out and listed. Raises `InputError` where
-    there is no picture, or where `output` has shards already.
+    Files are copied as they are. Those that cannot be decoded are left out and listed.
+
+    Args:
+        folder: the folder of the pictures.
+        output: the folder of the shards, which is made.
+        megabytes: the approximate size of a shard.
+
+    Raises:
+        InputError: there is no picture, or `output` has shards already.
     """
     writer = require("webdataset", "train").ShardWriter
     files = picture_files(folder)
@@ -69,9 +76,12 @@ def write_shards(folder: Path, output: Path, megabytes: int) -> Sharding:
 class ShardStream:
     """Random crops of the pictures in `shards`, by the interface of `cwic.training.data.Pictures`.
 
-    A thread reads the shards over and over, in a new order each time, into a pool from which crops are drawn, so that
-    no run is quite like another. Each process of a group reads every `world`-th shard. Raises `InputError` if no shard
-    is left for a process, or a whole reading finds no picture of at least `smallest` pixels a side.
+    A thread reads the shards over and over, in a new order each time, into a pool from which crops are drawn. So no run
+    is quite like another. Each process of a group reads every `world`-th shard.
+
+    Raises:
+        InputError: no shard is left for a process, or a whole reading finds no picture of at least `smallest` pixels a
+            side.
     """
 
     def __init__(self, shards: Sequence[Path], smallest: int, rank: int = 0, world: int = 1) -> None:
@@ -83,7 +93,7 @@ class ShardStream:
         self.too_small = 0
         self._smallest = smallest
         self._owed = 0
-        # None stands for the end of a reading.
+        # None marks the end of a reading of all shards.
         self._queue: queue.Queue[Tensor | InputError | None] = queue.Queue(READ_AHEAD)
         threading.Thread(target=self._read, args=(np.random.default_rng(rank),), daemon=True).start()
         self._pool = list(self._first())
@@ -92,7 +102,7 @@ class ShardStream:
         return len(self._pool)
 
     def crops(self, count: int, size: int, random: np.random.Generator, downscale: float = 1.0) -> Tensor:
-        """`count` random squares: float32 `[count, 3, size, size]` in [0, 1]."""
+        """Return `count` random squares: float32 `[count, 3, size, size]` in [0, 1]."""
         areas = np.array([p.shape[0] * p.shape[1] for p in self._pool], dtype=np.float64)
         chosen = random.choice(len(self._pool), count, p=areas / areas.sum())
         squares = [random_crop(self._pool[i], size, random, downscale) for i in chosen]
@@ -105,7 +115,7 @@ class ShardStream:
         return batch(squares)
 
     def _first(self) -> Iterator[Tensor]:
-        """Pictures to fill the pool, at most those of one reading."""
+        """Yield pictures to fill the pool, at most those of one reading."""
         pixels = 0
         while pixels < POOL_PIXELS and (picture := self._next()) is not None:
             pixels += picture.shape[0] * picture.shape[1]
@@ -130,11 +140,11 @@ class ShardStream:
                     raise InputError(f"no usable picture of at least {self._smallest} pixels a side in the shards")
                 self._queue.put(None)
                 first = False
-        except Exception as error:  # of whatever kind: the run has to hear of it
+        except Exception as error:  # of any kind: the thread that draws crops raises it
             self._queue.put(InputError(f"cannot read the shards: {error}"))
 
     def _pictures(self, shard: Path, first: bool) -> Iterator[Tensor]:
-        """The usable pictures of a shard; on the `first` reading the others are counted."""
+        """Yield the usable pictures of a shard. On the `first` reading, the others are listed or counted."""
         # Every process has its own shards, so each of them is read whole.
         for entry in self._open(str(shard), shardshuffle=False, nodesplitter=iter):
             data = next(value for key, value in entry.items() if f".{key}" in SUFFIXES)

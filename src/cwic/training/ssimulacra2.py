@@ -1,6 +1,6 @@
-"""SSIMULACRA 2.1 as a differentiable measure: what the pictures of `tune = "eye"` are compared by.
+"""SSIMULACRA 2.1 as a differentiable measure, for the loss of `tune = "eye"`.
 
-`cwic.image.ssimulacra2` describes the measure and has its numbers; here it has a gradient, and takes batches.
+`cwic.image.ssimulacra2` describes the measure and has its constants. This version has a gradient and takes batches.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from cwic.image.window import SIGMA, TAPS
 
 _RADIUS = TAPS // 2
 _FLOOR = 1e-24
-"""Added under the fourth root, whose slope at zero is infinite; float32 has room for it."""
+"""Added under the fourth root, whose slope at zero is infinite; float32 can represent it."""
 _START = 1e-5
 """Added under the last power, for the same reason: at most 0.01 points."""
 
 
 def ssimulacra2(x: Tensor, x_hat: Tensor) -> Tensor:
-    """SSIMULACRA 2.1 of each picture, `[B]`: 100 for equal pictures, 50 for a medium quality; can be negative.
+    """Return SSIMULACRA 2.1 of each picture, `[B]`: 100 for equal pictures, 50 for a medium quality; can be negative.
 
-    It is within 0.1 of the package `ssimulacra2`, whose borders it shares: the blur sees zeros to the left and
-    right of a picture, and its mirror image above and below. The gradient is finite everywhere.
+    It is within 0.1 of the package `ssimulacra2`. It treats borders in the same way: the blur sees zeros to the left
+    and right of a picture, and its mirror image above and below. The gradient is finite everywhere.
 
     Args:
         x: the reference, sRGB in [0, 1], `[B, 3, H, W]`.
-        x_hat: what it became, of the same shape. A value outside [0, 1] counts as the nearest one inside; its
+        x_hat: the reconstruction, of the same shape. A value outside [0, 1] counts as the nearest one inside; its
             gradient passes straight through.
 
     Raises:
@@ -50,13 +50,13 @@ def ssimulacra2(x: Tensor, x_hat: Tensor) -> Tensor:
 
 
 def _linear(x: Tensor) -> Tensor:
-    """Linear light of sRGB values, which are brought into [0, 1]."""
+    """Return the linear light of sRGB values, which are clamped to [0, 1]."""
     x = x + (x.clamp(0, 1) - x).detach()
     return torch.where(x <= 0.04045, x / 12.92, ((x.clamp_min(0.04) + 0.055) / 1.055) ** 2.4)
 
 
 def _xyb(light: Tensor) -> Tensor:
-    """The planes X, Y and B - Y of linear light, shifted and scaled so that they are positive: `[B, 3, H, W]`."""
+    """Return X, Y and B - Y of linear light, shifted and scaled so that they are positive: `[B, 3, H, W]`."""
     matrix = torch.tensor(ABSORBANCE, device=light.device)[:, :, None, None]
     cones = (F.conv2d(light, matrix) + BIAS) ** (1 / 3) - BIAS ** (1 / 3)
     mix = torch.tensor(MIX, device=light.device)[:, :, None, None]
@@ -64,8 +64,8 @@ def _xyb(light: Tensor) -> Tensor:
 
 
 def _maps(x: Tensor, x_hat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of two pictures in XYB: SSIM's error, the artifacts and the lost detail, all from 0, `[B, 3, H, W]`."""
-    # What the reference alone decides is apart: nothing flows back through it.
+    """Return three maps of two pictures in XYB: SSIM's error, artifacts and lost detail, all from 0, `[B, 3, H, W]`."""
+    # The blurs of the reference alone are computed apart: no gradient flows back through them.
     mean, square = _blur(torch.cat([x, x * x], dim=1)).split(3, dim=1)
     mean_hat, square_hat, product = _blur(torch.cat([x_hat, x_hat * x_hat, x * x_hat], dim=1)).split(3, dim=1)
     covariance = 2 * (product - mean * mean_hat) + C2
@@ -76,7 +76,7 @@ def _maps(x: Tensor, x_hat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _blur(t: Tensor) -> Tensor:
-    """A Gaussian blur of every plane: zeros at the sides, the mirror image above and below, its edge repeated."""
+    """Blur every plane by a Gaussian: zeros at the sides; above and below, the mirror image with its edge repeated."""
     kernel = torch.exp(-torch.arange(-_RADIUS, _RADIUS + 1, device=t.device).square() / (2 * SIGMA**2))
     kernel = (kernel / kernel.sum()).expand(t.shape[1], 1, 1, -1)
     rows = F.conv2d(t, kernel, padding=(0, _RADIUS), groups=t.shape[1])
@@ -85,13 +85,13 @@ def _blur(t: Tensor) -> Tensor:
 
 
 def _norms(differences: Tensor) -> Tensor:
-    """The 1-norm and the 4-norm of maps `[B, 3, H, W]` with values from 0: `[B, 3, 2]`."""
+    """Return the 1-norm and the 4-norm of maps `[B, 3, H, W]` with values from 0: `[B, 3, 2]`."""
     fourth = differences.square().square().mean(dim=(2, 3))
     return torch.stack([differences.mean(dim=(2, 3)), (fourth + _FLOOR) ** 0.25 - _FLOOR**0.25], dim=-1)
 
 
 def _score(error: Tensor) -> Tensor:
-    """The points of a weighted `error`, from 0: a curve that was fitted to the ratings."""
+    """Return the points for a weighted `error` from 0, by a curve that was fitted to ratings."""
     error = ERROR_SCALE * error
     curve = CURVE[0] * error + CURVE[1] * error**2 + CURVE[2] * error**3
     return 100 - 10 * ((curve + _START) ** POWER - _START**POWER)

@@ -21,7 +21,14 @@ from cwic.training.recipe import Recipe
 
 
 class Validation(NamedTuple):
-    """Means over the pictures, one entry a point of the family: bits per pixel, dB, and the loss."""
+    """Means over the pictures at each point of the family.
+
+    Attributes:
+        labels: the labels of the points.
+        bpp: bits per pixel.
+        psnr: PSNR in dB.
+        cost: the loss of the recipe.
+    """
 
     labels: list[str]
     bpp: list[float]
@@ -34,16 +41,17 @@ class Validation(NamedTuple):
 
 
 class Usable(NamedTuple):
-    """The picture files that a model can be validated on, and why the others are not."""
+    """The picture files that a model can be validated on, and the other files with the reasons."""
 
     files: list[Path]
     skipped: list[str]
 
 
 def usable_pictures(folder: Path, recipe: Recipe) -> Usable:
-    """Reads every picture under `folder` once, so that none of them can end a run later.
+    """Return the usable pictures under `folder`. Each is read once, so that none can end a run later.
 
-    Raises `InputError` if none can be used.
+    Raises:
+        InputError: no picture can be used.
     """
     found = Usable([], [])
     for file in picture_files(folder):
@@ -63,11 +71,13 @@ def usable_pictures(folder: Path, recipe: Recipe) -> Usable:
 
 @torch.no_grad()
 def validate(model: nn.Module, recipe: Recipe, pictures: Path | Sequence[Path], half: bool = True) -> Validation:
-    """Validates `model` (in evaluation mode) on every picture under a folder, or on the picture files given.
+    """Validate a model on pictures. PSNR is that of x_hat clamped but not rounded to 8 bits.
 
-    It works in bfloat16 where the processor multiplies that, unless `half` is false.
-
-    `cost` is the recipe's loss; PSNR is that of x_hat clamped but not rounded to 8 bits.
+    Args:
+        model: the model, in evaluation mode.
+        recipe: its recipe, whose loss is the cost.
+        pictures: a folder, or picture files.
+        half: work in bfloat16 if the processor multiplies that in hardware.
     """
     family = FAMILIES[recipe.family]
     points = family.points(recipe)
@@ -91,7 +101,10 @@ def validate(model: nn.Module, recipe: Recipe, pictures: Path | Sequence[Path], 
 
 @torch.no_grad()
 def sample(model: nn.Module, recipe: Recipe, file: Path, side: int = 256) -> Tensor:
-    """The middle of a picture and its reconstruction at each point: `[1 + points, 3, h, w]`."""
+    """Return the middle of a picture and its reconstruction at each point: `[1 + points, 3, h, w]`.
+
+    The sides h and w are at most `side` pixels.
+    """
     family = FAMILIES[recipe.family]
     pixels = to_floats(read_picture(file))
     top, left = (max(0, (length - side) // 2) for length in pixels.shape[2:])

@@ -1,3 +1,3 @@
-"""`cwic view`: a page on this machine that decodes files in the browser, beside their originals and other formats."""
+"""`cwic view`: a local page that decodes files in the browser, and shows them beside originals and other formats."""
 
 from __future__ import annotations

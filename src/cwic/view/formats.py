@@ -1,4 +1,4 @@
-"""Other formats at the bytes of a `.cwic` file, as Pillow writes them."""
+"""Code a picture in another format, with Pillow, at no more bytes than its `.cwic` file has."""
 
 from __future__ import annotations
 
@@ -20,9 +20,18 @@ class Coded(NamedTuple):
 
 
 def code_within(name: str, pixels: NDArray[np.uint8], limit: int) -> Coded:
-    """The largest file of at most `limit` bytes, or the smallest there is, of uint8 `[H, W, 3]`.
+    """Code a picture in another format at the highest quality that fits a limit.
 
-    Found by bisection: files grow with quality. Raises `CwicError` where Pillow cannot write the format.
+    The quality is found by bisection, because files grow with quality. If no file fits, the result has the lowest
+    quality.
+
+    Args:
+        name: the name of the format.
+        pixels: the picture, uint8 `[H, W, 3]`.
+        limit: the largest number of bytes.
+
+    Raises:
+        CwicError: Pillow cannot write the format.
     """
     codec = PEERS[name]
     codec.ready()

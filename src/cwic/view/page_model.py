@@ -1,7 +1,7 @@
-"""A model as the page loads it: what decodes, out of a weight file, in a safetensors file again.
+"""Models in the form that the page loads: a safetensors file with the parts of a weight file that decode.
 
-Its integer tensors and tables are those of the weight file. Networks are ONNX files as tensors of bytes: their weights
-stay in the types of the weight file, and a Cast makes float32 of them when an engine loads them.
+Its integer tensors and tables are those of the weight file. Networks are ONNX files as tensors of bytes. Their weights
+stay in the types of the weight file, and a Cast turns them into float32 when an engine loads them.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ from cwic.networks.onnx_bytes import onnx_bytes
 
 DECODER = ("g_s",)
 ANALYSIS = ("features", "g_a", "h_a")
-"""What plain tiles beside others need: their latents are made of their pixels (docs/format.md, section 8)."""
+"""The networks for plain tiles beside others, whose latents are computed from their pixels (docs/format.md, section 8).
+"""
 NETWORK = "network."
 PREVIEW = "preview."
-"""Before `weight` `[12, M]` and `bias` `[12]` of a small picture: colours, and a latent's squares in raster order."""
+"""The beginning of the names of `weight` `[12, M]` and `bias` `[12]` of previews. Their rows are the colours and, for
+each, the squares of a latent in raster order."""
 SUFFIX = ".safetensors"
 _INT32 = 1 << 31
 
 
 def page_models() -> dict[str, str]:
-    """The files of all models at hand that a page can use: the name of a file, and that of its model."""
+    """Return the names of all files that a page can load, each with the name of the model that it is made from."""
     files: dict[str, str] = {}
     for name in catalog.names():
         try:
@@ -51,7 +53,15 @@ def page_models() -> dict[str, str]:
 
 
 def page_model(name: str, *, analysis: bool = False) -> bytes:
-    """The file of a model: what decodes, or the networks that analyse. Raises `ModelError`."""
+    """Make a file of a model for the page.
+
+    Args:
+        name: the name of the model.
+        analysis: make the file with the networks of the encoder, not that with all parts for decoding.
+
+    Raises:
+        ModelError: there is no such model, or the page cannot decode it.
+    """
     model = catalog.open_model(name)
     data = model.data
     if not isinstance(data.config, CwicConfig):
@@ -81,7 +91,7 @@ def _network(data: ModelData, graph: Graph) -> NDArray[np.uint8]:
 
 
 def _prove_bounds(data: ModelData, config: CwicConfig) -> None:
-    """Raises `ModelError` unless decoded values fit the 32 bits that the page keeps them in."""
+    """Raise `ModelError` unless decoded values fit the page's 32 bits, and all widths are multiples of 8."""
     prior = QuadtreePrior(config, data.exact)
     gain = max(int(prior.gain(prior.log2_gain(level)).max()) for level in range(MAX_LEVEL + 1))
     mean = (prior.mean_reach * gain >> (STREAM_BITS + GAIN_BITS - VALUE_BITS)) + 1

@@ -1,4 +1,4 @@
-"""The pictures of a viewing: files and their originals, encoded anew and measured when the page asks."""
+"""The pictures that the page shows: files and their originals, encoded anew and measured when the page asks."""
 
 from __future__ import annotations
 
@@ -25,11 +25,18 @@ from cwic.models import catalog
 from cwic.view.formats import OTHERS, Coded, code_within
 
 MAX_KEPT = 64
-"""Encoded forms that are kept: what the page asks for again costs nothing."""
+"""The number of encoded forms that are kept, so that the page may ask for them again at no cost."""
 
 
 class Entry(NamedTuple):
-    """A file of the viewing: its `.cwic` form if it has one, and its original, upright, if that is here."""
+    """A picture of the page.
+
+    Attributes:
+        name: the name of the file.
+        data: its `.cwic` file; None if it is another picture.
+        original: its original; None if that is not known.
+        original_bytes: the bytes of the file of the original; None without one.
+    """
 
     name: str
     data: bytes | None
@@ -38,7 +45,7 @@ class Entry(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How to encode: None for what the file is, or by default."""
+    """The settings of encoding. None stands for the file as it is, or for the default."""
 
     quality: float | None = None
     model: str | None = None
@@ -48,7 +55,7 @@ AS_IS = Settings()
 
 
 class Pictures:
-    """What the server knows. Any thread may ask; one works at a time."""
+    """The pictures of a server. Any thread may call it; one thread encodes or measures at a time."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
@@ -58,9 +65,10 @@ class Pictures:
         self._measured = lru_cache(MAX_KEPT)(self._measure)
 
     def open(self, paths: Sequence[str]) -> None:
-        """Adds files. A picture whose name is that of a `.cwic` file, but for the suffix, is its original.
+        """Add files. A picture is the original of a `.cwic` file if their names differ only in the suffix.
 
-        Raises `CwicError`, with its name, for a file that cannot be read or shown.
+        Raises:
+            CwicError: a file cannot be read or shown; the message begins with its name.
         """
         contents = {}
         for path in paths:
@@ -77,9 +85,18 @@ class Pictures:
                 self.add(Path(path).name, data, contents[source] if path in ours and source else None)
 
     def add(self, name: str, content: bytes, original: bytes | None = None) -> int:
-        """Adds a `.cwic` file, or a picture, which is then its own original. Returns its number.
+        """Add a `.cwic` file, or a picture, which is then its own original.
 
-        Raises `CwicError` for what is neither.
+        Args:
+            name: the name of the file.
+            content: its bytes.
+            original: the bytes of the original of a `.cwic` file.
+
+        Returns:
+            The number of the entry.
+
+        Raises:
+            CwicError: a picture or an original cannot be read.
         """
         ours = _is_cwic(name, content)
         source = original if ours else content
@@ -94,12 +111,12 @@ class Pictures:
             return len(self._entries) - 1
 
     def rows(self) -> list[dict[str, Any]]:
-        """What the page lists."""
+        """Return all entries, as the page lists them."""
         with self._adding:
             return [self.row(number) for number in range(len(self._entries))]
 
     def row(self, number: int) -> dict[str, Any]:
-        """An entry as the page lists it."""
+        """Return an entry, as the page lists it."""
         entry = self._entry(number)
         return {
             "id": number,
@@ -109,7 +126,7 @@ class Pictures:
         }
 
     def cwic(self, number: int, settings: Settings = AS_IS) -> bytes:
-        """The `.cwic` form: the file, or the original encoded by `settings`. Raises `CwicError`."""
+        """Return the `.cwic` form: the file, or the original encoded with `settings`. Raises `CwicError`."""
         entry = self._entry(number)
         if entry.data is not None and settings == AS_IS:
             return entry.data
@@ -117,7 +134,7 @@ class Pictures:
             return self._coded(number, settings)
 
     def original(self, number: int) -> bytes:
-        """The original as a PNG file, upright. Raises `InputError` if it is not here."""
+        """Return the original as a PNG file, upright. Raises `InputError` if it is not known."""
         file = BytesIO()
         image = upright(self._original(number))
         picture = as_picture(image)
@@ -128,14 +145,31 @@ class Pictures:
         return file.getvalue()
 
     def other(self, number: int, name: str, settings: Settings = AS_IS) -> Coded:
-        """The original in another format, at no more bytes than the `.cwic` form has. Raises `InputError`."""
+        """Return the original in another format, at no more bytes than the `.cwic` form has if it can be so small.
+
+        Args:
+            number: the number of the entry.
+            name: the name of the format, one of `OTHERS`.
+            settings: the settings of the `.cwic` form.
+
+        Raises:
+            CwicError: there is no such entry, original or format.
+        """
         with self._working:
             return self._other(number, name, settings)
 
     def measure(self, number: int, settings: Settings = AS_IS, name: str | None = None) -> dict[str, Any]:
-        """Bytes, bits per pixel, PSNR and SSIMULACRA 2 of the `.cwic` form, or of format `name`. Raises `CwicError`.
+        """Return bytes, bits per pixel, PSNR in dB, SSIMULACRA 2 and quality of a form, against the original.
 
-        What is infinite is the text `Infinity`, and what is undefined None.
+        An infinite value is the text `Infinity`, and an undefined one is None.
+
+        Args:
+            number: the number of the entry.
+            settings: the settings of the `.cwic` form.
+            name: the name of another format; None for the `.cwic` form.
+
+        Raises:
+            CwicError: there is no original, or it has another size.
         """
         with self._working:
             return self._measured(number, settings, name)
@@ -186,7 +220,7 @@ class Pictures:
 
 @contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Says whose error it is."""
+    """Add the path to the message of an error that is raised inside."""
     try:
         yield
     except CwicError as error:

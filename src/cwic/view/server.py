@@ -1,4 +1,4 @@
-"""The server of `cwic view`: this machine alone, and whoever has the token that is part of every address."""
+"""The server of `cwic view`. It answers this machine alone, and only addresses that contain its secret token."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _KINDS = {
 _BYTES = "application/octet-stream"
 _GZIPPED = ".gz"
 _HEADERS = {
-    # The first two let a page have threads; the rest keep other pages, and caches, away from it.
+    # The first two allow the page to have threads; the others keep other pages and caches away from it.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -44,7 +44,7 @@ _HEADERS = {
 
 
 class Answer(NamedTuple):
-    """What is sent back."""
+    """The answer to a request."""
 
     body: bytes
     kind: str = _BYTES
@@ -53,12 +53,12 @@ class Answer(NamedTuple):
 
 
 class ViewServer(ThreadingHTTPServer):
-    """Serves the page and `pictures` on the loopback address. `url` is where, token included."""
+    """A server of the page and of `pictures` on the loopback address. `url` is the address of the page."""
 
     daemon_threads = True
 
     def __init__(self, pictures: Pictures, port: int = 0) -> None:
-        """Raises `InputError` where the port is taken, or the page is not in the package."""
+        """Listen on a port; 0 takes a free one. Raises `InputError` if it is taken, or the package lacks the page."""
         self.pictures = pictures
         self.token = secrets.token_urlsafe(16)
         self.files = page_files()
@@ -71,11 +71,11 @@ class ViewServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The page's address."""
+        """The address of the page."""
         return f"http://127.0.0.1:{self.server_port}/{self.token}/"
 
     def variable_models(self) -> list[str]:
-        """The models at hand that the page decodes, the default first."""
+        """Return the names of the available models of every rate that the page decodes, the default first."""
         names = dict.fromkeys([catalog.DEFAULT, *self.models.values()])
         return [name for name in names if catalog.describe(name).config.variable_rate]
 
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._post)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the page says what went wrong."""
+        """Log nothing: the page shows what went wrong."""
 
     def _answer(self, work: Callable[[str, dict[str, str]], Answer]) -> None:
         address = urlsplit(self.path)
@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
                 answer = _text(str(error), 400)
             except MemoryError:
                 answer = _text("not enough memory", 500)
-            except Exception as error:  # a page that waits for ever would say less
+            except Exception as error:  # without an answer, the page would wait for ever
                 answer = _text(f"cwic view failed: {type(error).__name__}: {error}", 500)
         self._send(answer)
 

@@ -1,4 +1,4 @@
-"""The page's files, and a folder of them with models that any server can hand out."""
+"""The files of the page, and a folder with them and models that any web server can serve."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MODELS = "models"
 
 
 def page_files() -> dict[str, Path]:
-    """The files of the page by their names. Raises `InputError` where they are not in the package."""
+    """Return the files of the page by their names. Raises `InputError` if the package lacks them."""
     for folder in _FOLDERS:
         if (folder / "index.html").is_file():
             return {file.name: file for file in sorted(folder.iterdir()) if file.is_file()}
@@ -29,9 +29,20 @@ def page_files() -> dict[str, Path]:
 
 
 def write_site(folder: str | os.PathLike[str], models: Sequence[str], *, force: bool = False) -> list[Path]:
-    """Writes the page with `models` into `folder`, made where it is not there. Returns what was written.
+    """Write the page with models into a folder.
 
-    Raises `InputError`, `OutputExistsError` for files that are there already, unless `force`, and `ModelError`.
+    Args:
+        folder: the folder, which is made if it does not exist.
+        models: the names of the models.
+        force: replace existing files.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        InputError: the page cannot decode a model, or the folder cannot be made.
+        OutputExistsError: a file exists, and `force` is not given.
+        ModelError: a model cannot be read or does not fit the page.
     """
     wanted = {file: name for file, name in page_models().items() if name in models}
     if unknown := set(models) - set(wanted.values()):
