@@ -1,4 +1,4 @@
-"""The golden files of cwic-s, cwic-s-eye, cwic-m and cwic-m-eye, made once on one machine, decode here to the very same latents."""
+"""The golden files of the models, made once on one machine, decode here to the very same latents."""
 
 from __future__ import annotations
 
