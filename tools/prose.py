@@ -23,7 +23,7 @@ NO_TEXT = "*.safetensors,*.cwic,*.png,*.svg,*.webp,*.tsv,*.json,corpus,__pycache
 MAX_WORDS = 45
 RIDDLES = re.compile(r"(?:What|Who|Whose|Whether|How|Where|When|It|Its|Those|That|They)\b")
 """First words that leave the subject open."""
-OPEN = ("batch/",)
+OPEN = ()
 """Files whose docstrings are still to be rewritten."""
 _CODE = re.compile(r"^(```+).*?^\1`*[ ]*$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
