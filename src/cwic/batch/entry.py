@@ -1,4 +1,4 @@
-"""What a manifest holds of a picture, and what a shard's results hold of it: rows, as Parquet."""
+"""The rows of Parquet files: the entry of a picture in a manifest, and its row in the results of a shard."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Entry(NamedTuple):
     """A picture that is to be coded.
 
     Attributes:
-        path: where it is: the path of a local file, or a URL; of a picture in a tar, that of the tar.
-        member: its name inside the tar; empty for a file of its own.
-        offset: where its bytes begin inside the tar.
-        size: its bytes, -1 where the store does not say.
-        mtime: seconds since 1970 of its last change, 0 where the store does not say.
-        etag: what the store calls this version of it, if anything.
+        path: the path of a local file, or a URL; for a picture in a tar, that of the tar.
+        member: the name inside the tar; empty for a file of its own.
+        offset: the offset of its bytes inside the tar.
+        size: the number of its bytes; -1 if the store does not tell.
+        mtime: the time of its last change, in seconds since 1970; 0 if the store does not tell.
+        etag: the store's tag of this version; empty if there is none.
         output: the name of its output inside the target, with `/`.
-        problem: why it must not be coded, with the kind of its error before it, as `problem_of` says; empty if it may.
+        problem: the reason why it must not be coded, in the form of `problem_of`; empty if it may be coded.
     """
 
     path: str
@@ -47,36 +47,36 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its whole name, for people."""
+        """The whole name, for messages."""
         return f"{self.path}:{self.member}" if self.member else self.path
 
     @property
     def file_name(self) -> str:
-        """The last part of its name, without what a URL may have behind it."""
+        """The last part of the name, without the query and the fragment of a URL."""
         name = self.member or (self.path.split("?")[0].split("#")[0] if "://" in self.path else self.path)
         return posixpath.basename(name.replace("\\", "/")) or "picture"
 
     @property
     def version(self) -> tuple[str, str, int, float, str, str, str]:
-        """What changes when the picture, or what is to be done with it, changes."""
+        """The fields that differ once the picture, or the work on it, changes."""
         return self.path, self.member, self.size, self.mtime, self.etag, self.output, self.problem
 
 
 class Row(NamedTuple):
-    """What came of a picture. The first seven are those of its entry.
+    """The result of a picture. The first seven fields are those of its entry.
 
     Attributes:
         status: `CODED` or `FAILED`.
-        bytes: of the output.
-        width: of the picture, in pixels.
-        height: of the picture, in pixels.
+        bytes: the size of the output.
+        width: the width of the picture, in pixels.
+        height: the height of the picture, in pixels.
         bpp: bits of the coded file per pixel.
-        seconds: that coding took.
-        crc: CRC-32 of the output.
-        error_type: name of the error's class; empty if there was none.
-        error: what it said.
-        exit_code: what a command would have ended with.
-        notes: what was said meanwhile, such as what could not be kept.
+        seconds: the time that coding took.
+        crc: the CRC-32 of the output.
+        error_type: the name of the error's class; empty if there was none.
+        error: the message of the error.
+        exit_code: the exit code that a command would have ended with.
+        notes: the messages that came up, such as those about lost metadata.
     """
 
     path: str
@@ -100,22 +100,22 @@ class Row(NamedTuple):
 
     @property
     def version(self) -> tuple[str, str, int, float, str, str, str]:
-        """As `Entry.version`, of the entry that it came of."""
+        """The `Entry.version` of its entry."""
         return self[:7]
 
     @property
     def name(self) -> str:
-        """As `Entry.name`."""
+        """The `Entry.name` of its entry."""
         return f"{self.path}:{self.member}" if self.member else self.path
 
 
 def problem_of(error: ClashError | InputError) -> str:
-    """An error as the problem of an entry."""
+    """Return an error as the problem of an entry: the name of its class, and its message."""
     return f"{type(error).__name__}: {error}".encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def raise_problem(entry: Entry) -> None:
-    """Raises the problem of an entry, if it has one."""
+    """Raise the problem of an entry as an error, if it has one."""
     if entry.problem:
         kind, _, text = entry.problem.partition(": ")
         raise _KINDS.get(kind, InputError)(text)
@@ -123,13 +123,13 @@ def raise_problem(entry: Entry) -> None:
 
 CODED, FAILED = "coded", "failed"
 _NAMES = ("path", "member", "output")
-"""Columns that may hold bytes of file names that are no text: then what they are stands in a column `raw_...`."""
+"""Columns of file names, which may have undecodable bytes. Then the column `raw_...` holds the exact bytes."""
 _INTEGERS = ("offset", "size", "bytes", "width", "height", "crc", "exit_code")
 _REALS = ("mtime", "bpp", "seconds")
 
 
 def row_of(entry: Entry, status: str, **values: Any) -> Row:
-    """The row of an entry."""
+    """Return the row of an entry with a status; `values` are further fields of the row."""
     return Row(
         entry.path,
         entry.member,
@@ -144,7 +144,13 @@ def row_of(entry: Entry, status: str, **values: Any) -> Row:
 
 
 def to_parquet(rows: Iterable[Entry] | Iterable[Row], kind: type[Entry] | type[Row], about: dict[str, str]) -> bytes:
-    """Rows of one kind as a Parquet file, with what there is to say of all of them in its metadata."""
+    """Return rows as a Parquet file.
+
+    Args:
+        rows: the rows.
+        kind: the class of the rows.
+        about: the metadata of the file, the same for all rows.
+    """
     pa, parquet = require("pyarrow", EXTRA), require("pyarrow.parquet", EXTRA)
     columns: dict[str, Any] = {name: [] for name in kind._fields}
     raw: dict[str, Any] = {f"raw_{name}": [] for name in _NAMES}
@@ -166,9 +172,9 @@ def to_parquet(rows: Iterable[Entry] | Iterable[Row], kind: type[Entry] | type[R
 
 
 def from_parquet(data: bytes, kind: type[Any]) -> tuple[list[Any], dict[str, str]]:
-    """The rows of a Parquet file, as `Entry` or `Row`, and what its metadata say."""
+    """Return the rows of a Parquet file, as `Entry` or `Row`, and the metadata of the file."""
     pa, parquet = require("pyarrow", EXTRA), require("pyarrow.parquet", EXTRA)
-    # By this thread alone: a thread of pyarrow that is still there when the process ends would abort it.
+    # Without threads: a thread of pyarrow that still runs when the process ends would abort it.
     table = parquet.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(use_threads=False)
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     for name in _NAMES:

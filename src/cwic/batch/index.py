@@ -1,6 +1,6 @@
-"""All entries of a listing, on disk and in order, so that memory does not grow with them.
+"""An index of all entries of a listing, on disk and in order, so that memory does not grow with them.
 
-It finds what no stream can: entries named twice, outputs that two would become, and what changed since a listing.
+Unlike a stream, it finds entries named twice, outputs that two entries would become, and changes since a listing.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ _COLUMNS = "path, member, offset, size, mtime, etag, output, problem"
 
 
 class Index:
-    """A temporary file of entries, in the order of their names. To be closed."""
+    """A temporary file of entries, in the order of their names. It has to be closed."""
 
     def __init__(self, entries: Iterable[Entry], key: Callable[[str], str]) -> None:
-        """Takes all entries. An entry named twice is one; `key` gives outputs that are one file the same key."""
+        """Take all entries. An entry named twice is one.
+
+        Args:
+            entries: the entries.
+            key: gives the names of outputs that are one file the same key.
+        """
         self._folder = tempfile.TemporaryDirectory(prefix="cwic-listing-")
         self._base = sqlite3.connect(os.path.join(self._folder.name, "index"), isolation_level=None)
         for line in (
@@ -46,28 +51,28 @@ class Index:
         self._mark_clashes()
 
     def close(self) -> None:
-        """Removes the file."""
+        """Remove the file."""
         self._base.close()
         self._folder.cleanup()
 
     def totals(self) -> tuple[int, int]:
-        """How many entries there are, and how many bytes they have, as far as known."""
+        """Return the number of entries, and the sum of their bytes, as far as known."""
         count, size = self._base.execute("SELECT count(*), coalesce(sum(max(size, 0)), 0) FROM e").fetchone()
         return count, size
 
     def entries(self, *, unseen: bool = False) -> Iterator[Entry]:
-        """All entries in the order of their names, or those that `take` was not asked for."""
+        """Yield all entries in the order of their names; if `unseen`, only those that `take` did not return."""
         which = "WHERE seen = 0" if unseen else ""
         for found in self._base.execute(f"SELECT {_COLUMNS} FROM e {which} ORDER BY path, member"):
             yield _unpacked(found)
 
     def count_unseen(self) -> int:
-        """How many entries `take` was not asked for."""
+        """Return the number of entries that `take` did not return."""
         count: int = self._base.execute("SELECT count(*) FROM e WHERE seen = 0").fetchone()[0]
         return count
 
     def take(self, entry: Entry) -> Entry | None:
-        """What is now under the name of an entry of an earlier listing, None if nothing is."""
+        """Return the entry with the name of an entry of an earlier listing; None if there is none."""
         names = (_bytes(entry.path), _bytes(entry.member))
         found = self._base.execute(f"SELECT {_COLUMNS} FROM e WHERE path = ? AND member = ?", names).fetchone()
         if found is None:

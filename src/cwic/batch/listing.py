@@ -1,7 +1,7 @@
-"""What is in a source: a folder, one file, a list of paths or tars, one entry after the other.
+"""List the pictures of a folder, on this machine or in a store, one entry after the other.
 
-Nothing here grows with the number of pictures, but for stores that tell a whole folder at once: then it is the
-largest folder.
+Memory does not grow with the number of pictures, except for stores that list a whole folder at once: then it grows
+with the largest folder.
 """
 
 from __future__ import annotations
@@ -21,44 +21,50 @@ from cwic.errors import InputError
 from cwic.image.files import is_temporary
 
 OWN_FOLDER = ".cwic-batch"
-"""The folder in a target that holds the manifest: never a source."""
+"""The folder in a target that holds the manifest. It is never listed."""
 NAMED = 8
-"""As many of what is left out, or cannot be read, are named; the others are counted."""
+"""The number of left-out files that are named; the others are only counted."""
 
 
 class Choice(Protocol):
-    """Which names inside a source are wanted, as `--include` and `--exclude` say."""
+    """The choice of names inside a source by `--include` and `--exclude`."""
 
     def leave_out(self, path: str) -> bool:
-        """Whether a file or a whole folder is excluded."""
+        """Return whether a file or a whole folder is excluded."""
 
     def take(self, path: str) -> bool:
-        """Whether a file is wanted."""
+        """Return whether a file is wanted."""
 
 
 @dataclass
 class Told:
-    """What is said of a listing besides its entries."""
+    """The remarks on a listing.
+
+    Attributes:
+        others: the number of files that were left out.
+        named: the names of the first `NAMED` of them.
+        unread: folders and tars that cannot be read, with the reasons.
+    """
 
     others: int = 0
     named: list[str] = field(default_factory=list)
     unread: list[tuple[str, str]] = field(default_factory=list)
 
     def leave_out(self, name: str) -> None:
-        """A file that is none for this command."""
+        """Count a file that the command does not take."""
         self.others += 1
         if len(self.named) < NAMED:
             self.named.append(name)
 
 
 class Wanted(NamedTuple):
-    """What is looked for.
+    """The files to look for.
 
     Attributes:
-        is_suffix: whether a file with a suffix is for this command.
-        suffix: of the outputs.
-        choice: of names in a source.
-        target: the folder of the outputs: left out where it is inside a source.
+        is_suffix: tells by its suffix whether the command takes a file.
+        suffix: the suffix of the outputs.
+        choice: chooses among the names in a source.
+        target: the folder of the outputs, which is skipped if it lies inside a source.
     """
 
     is_suffix: Callable[[str], bool]
@@ -67,16 +73,26 @@ class Wanted(NamedTuple):
     target: str
 
     def takes(self, inside: str) -> bool:
-        """Whether the suffix of a name is wanted."""
+        """Return whether the suffix of a name is wanted."""
         return self.is_suffix(posixpath.splitext(inside)[1])
 
     def output(self, inside: str) -> str:
-        """The name in the target for a name in the source."""
+        """Return the name in the target for a name in the source."""
         return posixpath.splitext(inside)[0] + self.suffix
 
 
 def in_folder(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
-    """All pictures in a folder or in what is like one in a store. Raises InputError if it is not there."""
+    """Yield all pictures in a local folder, or below a URL in a store.
+
+    Args:
+        source: the folder or URL.
+        wanted: the files to look for.
+        told: takes the files that are left out, and the folders that cannot be read.
+
+    Raises:
+        InputError: no file system reaches the source.
+        StoreError: its store does not answer.
+    """
     if is_local(source):
         yield from _local(local_path(source), wanted, told)
         return
@@ -95,7 +111,14 @@ def in_folder(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
 
 
 def chosen(entry: Entry, inside: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
-    """An entry with its output, if its name inside the source is wanted."""
+    """Yield an entry with its output, if its name inside the source is wanted.
+
+    Args:
+        entry: the entry.
+        inside: its name inside the source, with `/`.
+        wanted: the files to look for.
+        told: takes the entry if the command does not take it.
+    """
     folders = inside.split("/")[:-1]
     paths = ["/".join(folders[: count + 1]) for count in range(len(folders))]
     if not wanted.choice.take(inside) or any(map(wanted.choice.leave_out, paths)) or is_temporary(entry.file_name):
@@ -131,7 +154,7 @@ def _local_file(item: os.DirEntry[str], inside: str, wanted: Wanted, told: Told)
     try:
         found = item.stat()
         is_file = stat.S_ISREG(found.st_mode)
-    except OSError:  # a link that leads nowhere: coding says so
+    except OSError:  # a link that leads nowhere: coding reports it
         found, is_file = None, False
     if not wanted.takes(inside) or (found is not None and not is_file):
         told.leave_out(item.path)
@@ -141,7 +164,7 @@ def _local_file(item: os.DirEntry[str], inside: str, wanted: Wanted, told: Told)
 
 
 def _s3_pages(fs: Any, root: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """All keys below a prefix, a thousand a request: fsspec would tell all of them at once."""
+    """Yield all keys below a prefix, a thousand a request. fsspec itself would list all of them at once."""
     bucket, _, prefix = root.partition("/")
     prefix = f"{prefix.rstrip('/')}/" if prefix else ""
     after: dict[str, Any] = {}
@@ -180,7 +203,11 @@ def _is_in(path: str, folder: str) -> bool:
 
 
 def matching(pattern: str) -> list[str]:
-    """The files that a name with `*`, `?` or `[` in its last part stands for, in order. Raises InputError for none."""
+    """Return the files that a name with `*`, `?` or `[` in its last part stands for, in order.
+
+    Raises:
+        InputError: there is none.
+    """
     folder, _, last = pattern.rpartition("/")
     if is_local(pattern):
         folder = local_path(folder or os.curdir)

@@ -1,13 +1,13 @@
-"""The manifest of a run, in its target: what there is to do, shard by shard, and what is done.
+"""The manifest of a run, in its target: the work and the results, shard by shard.
 
-    .cwic-batch/plan.json                what the run is; written last, so that a listing is there whole or not at all
-    .cwic-batch/begun                    written first: an output that is older is none of this run
+    .cwic-batch/plan.json                the plan; written last, so that a listing is complete or does not exist
+    .cwic-batch/begun                    written first: an older output does not belong to this run
     .cwic-batch/manifest/00000.parquet   entries of a shard
-    .cwic-batch/started/00000            somebody began the shard
+    .cwic-batch/started/00000            a worker has begun the shard
     .cwic-batch/done/00000.parquet       results of the shard, written after its outputs
     .cwic-batch/again/00000.parquet      earlier results of a shard that is to be done again in part
 
-What is left to do is the difference of the names in manifest/ and done/. Pictures are never counted in memory.
+The work that is left is the difference of the names in manifest/ and done/. No list of all pictures is kept in memory.
 """
 
 from __future__ import annotations
@@ -26,25 +26,26 @@ from cwic.errors import InputError
 from cwic.records import to_json
 
 SHARD = 1000
-"""Pictures of a shard, at most, unless a run says otherwise."""
+"""The largest number of pictures in a shard, unless a run has its own."""
 VERSION = 1
 _BEGUN = f"{OWN_FOLDER}/begun"
 
 
 @dataclass
 class Plan:
-    """What a run is.
+    """The plan of a run.
 
     Attributes:
-        source: what was listed.
-        options: what the pictures are coded with.
-        shard: pictures of a shard, at most.
-        shards: how many there are.
-        pictures: how many there are.
-        bytes: of all sources, as far as known.
-        is_fresh: the target was empty: no output there can be anything else's.
-        others: files left out.
-        unread: what could not be listed, and why.
+        source: the source that was listed.
+        options: the options that the pictures are coded with.
+        shard: the largest number of pictures in a shard.
+        shards: the number of shards.
+        pictures: the number of pictures.
+        bytes: the bytes of all sources, as far as known.
+        is_fresh: True if the target was empty, so that all outputs in it are of this run.
+        others: the number of files that were left out.
+        unread: folders and tars that could not be listed, with the reasons.
+        version: the version of the manifest.
     """
 
     source: str
@@ -66,7 +67,11 @@ class Manifest:
         self.target = target
 
     def plan(self) -> Plan | None:
-        """What the run is, None before its listing is whole. Raises InputError if a newer cwic wrote it."""
+        """Return the plan of the run; None before its listing is complete.
+
+        Raises:
+            InputError: another version of cwic wrote it.
+        """
         data = self.target.read(f"{OWN_FOLDER}/plan.json")
         if data is None:
             return None
@@ -79,16 +84,16 @@ class Manifest:
         return plan
 
     def write_plan(self, plan: Plan) -> None:
-        """The listing is whole."""
+        """Write the plan, once the listing is complete."""
         self.target.write(f"{OWN_FOLDER}/plan.json", to_json(asdict(plan), indent=1).encode())
 
     def mark_begun(self) -> None:
-        """The run begins, unless it has begun: outputs that are older are not its own."""
+        """Mark the begin of the run, unless it is marked already: older outputs are not its own."""
         if self.target.changed(_BEGUN) is None:
             self.target.write(_BEGUN, b"\n")
 
     def begun(self) -> float:
-        """When the run began, by the clock of the store; 0 if it does not say."""
+        """Return the time when the run began, by the clock of the store; 0 if it is unknown."""
         return self.target.changed(_BEGUN) or 0.0
 
     def tidy(self) -> None:
@@ -97,7 +102,7 @@ class Manifest:
         self.target.tidy([OWN_FOLDER, *(f"{OWN_FOLDER}/{kind}" for kind in kinds)])
 
     def add(self, entries: Iterable[Entry], size: int, first: int = 0) -> int:
-        """Write entries as shards of that size, numbered from `first` on. Returns the number after the last."""
+        """Write entries as shards of at most `size`, numbered from `first`. Returns the number after the last."""
         stream = iter(entries)
         while shard := list(islice(stream, size)):
             self.write_entries(shard_name(first), shard)
@@ -105,27 +110,27 @@ class Manifest:
         return first
 
     def entries(self, shard: str) -> list[Entry]:
-        """What there is to do in a shard. Raises InputError if it is not there."""
+        """Return the entries of a shard. Raises InputError if there is no such shard."""
         data = self.target.read(_file("manifest", shard))
         if data is None:
             raise InputError(f"{self.target.url} has no manifest of shard {shard}")
         return from_parquet(data, Entry)[0]
 
     def write_entries(self, shard: str, entries: list[Entry]) -> None:
-        """What there is to do in a shard."""
+        """Write the entries of a shard."""
         self.target.write(_file("manifest", shard), to_parquet(entries, Entry, {}))
 
     def done(self) -> set[str]:
-        """The names of the shards that are done."""
+        """Return the names of the shards that are done."""
         return {name.partition(".")[0] for name in self.target.names(f"{OWN_FOLDER}/done") if name.endswith(".parquet")}
 
     def left(self, plan: Plan) -> list[str]:
-        """The names of the shards that are not done, in order."""
+        """Return the names of the shards that are not done, in order."""
         done = self.done()
         return [name for name in map(shard_name, range(plan.shards)) if name not in done]
 
     def begin(self, shard: str) -> bool:
-        """Somebody begins a shard. Whether somebody has begun it before, and its outputs may be half there."""
+        """Mark a shard as begun. Returns True if it was begun before, so that it may have half-written outputs."""
         name = f"{OWN_FOLDER}/started/{shard}"
         if self.target.changed(name) is not None:
             return True
@@ -133,13 +138,22 @@ class Manifest:
         return False
 
     def finish(self, shard: str, rows: Iterable[Row], begun: float) -> None:
-        """A shard is done: all its outputs are written. `begun` is when, in seconds since 1970."""
+        """Mark a shard as done, once all its outputs are written.
+
+        Args:
+            shard: the name of the shard.
+            rows: its results.
+            begun: the time when it was begun, in seconds since 1970.
+        """
         about = {"begun": repr(begun), "ended": repr(time())}
         self.target.write(_file("done", shard), to_parquet(rows, Row, about))
         self.target.remove(_file("again", shard))
 
     def rows(self, shard: str) -> tuple[list[Row], float, float]:
-        """The results of a shard that is done, and when it was begun and ended. None are there if it is not done."""
+        """Return the results of a shard, and the times when it was begun and ended, in seconds since 1970.
+
+        There are no results, and both times are 0, if it is not done.
+        """
         data = self.target.read(_file("done", shard))
         if data is None:
             return [], 0.0, 0.0
@@ -147,25 +161,25 @@ class Manifest:
         return rows, float(about["begun"]), float(about["ended"])
 
     def all_rows(self) -> Iterator[Row]:
-        """The results of all shards that are done, shard after shard."""
+        """Yield the results of all shards that are done, shard after shard."""
         for shard in sorted(self.done()):
             yield from self.rows(shard)[0]
 
     def reopen(self, shard: str) -> None:
-        """A shard is to be done again: what its results say is kept for those that stay as they are."""
+        """Mark a shard to be done again. Its results are kept for the pictures that stay as they are."""
         data = self.target.read(_file("done", shard))
         if data is not None:
             self.target.write(_file("again", shard), data)
             self.target.remove(_file("done", shard))
 
     def earlier(self, shard: str) -> list[Row]:
-        """The results of a shard before it was to be done again."""
+        """Return the results of a shard from before `reopen`; an empty list if it was not reopened."""
         data = self.target.read(_file("again", shard))
         return [] if data is None else from_parquet(data, Row)[0]
 
 
 def shard_name(number: int) -> str:
-    """The name of a shard."""
+    """Return the name of a shard."""
     return f"{number:05}"
 
 

@@ -1,8 +1,8 @@
-"""Shards on a Ray cluster: Ray Data hands them out, one task each, and starts those again that a machine took with it.
+"""Do shards on a Ray cluster. Ray Data runs each as a task, and runs it again if its machine fails.
 
-Tasks and not actors: the task of an actor whose machine is gone waits until the actor has a machine again, which where
-all are busy is never, while a task goes to any other. A worker process keeps its coder, and with it the model, from one
-task to the next.
+These are tasks, not actors, because a task whose machine fails goes to any other machine. A call of an actor would wait
+until the actor gets a new machine, which never happens while all are busy. A worker process keeps its coder, and with
+it the model, from one task to the next.
 """
 
 from __future__ import annotations
@@ -20,11 +20,18 @@ from cwic.errors import CwicError, InputError
 from cwic.extras import require
 
 _KEPT: dict[str, Coder] = {}
-"""The coder of this worker process, by its name."""
+"""The coders of this worker process, by name."""
 
 
 def connect(address: str) -> int:
-    """Join a cluster ("auto": the one of this machine). Returns its processors. Raises InputError if there is none."""
+    """Join a cluster and return the number of its processors.
+
+    Args:
+        address: HOST:PORT, or "auto" for the cluster of this machine.
+
+    Raises:
+        InputError: there is none.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = require("ray", EXTRA)
     require("ray.data", EXTRA)
@@ -48,19 +55,24 @@ def do_shards(
     gpus: float,
     at_most: int | None,
 ) -> Iterator[Counts]:
-    """Do shards on the cluster that `connect` joined; what came of each, in the order in which they end.
+    """Do shards on the cluster that `connect` joined.
 
     Args:
-        shards: their names.
-        target: as in `do_shard`, seen from every machine.
-        coder: a copy of it goes to each worker.
+        shards: the names of the shards.
+        target: as in `do_shard`; every machine must reach it.
+        coder: the coder; each worker gets a copy.
         is_fresh: as in `do_shard`.
         force: as in `do_shard`.
-        cpus: processors that a task takes.
-        gpus: graphics processors that a task takes, or a part of one.
-        at_most: tasks at a time; None for as many as there is room for.
+        cpus: the processors that a task takes.
+        gpus: the GPUs that a task takes, or a part of one.
+        at_most: the largest number of tasks at a time; None for as many as fit.
 
-    Raises StoreError if a store does not answer or is full, CwicError if Ray fails.
+    Yields:
+        The counts of each shard, in the order in which they end.
+
+    Raises:
+        StoreError: a store does not answer or is full.
+        CwicError: Ray fails.
     """
     ray = require("ray", EXTRA)
     context = ray.data.DataContext.get_current()
@@ -80,14 +92,14 @@ def do_shards(
 
 
 def _do(batch: dict[str, Any], *, target: str, coder: Coder, is_fresh: bool, force: bool) -> dict[str, list[Any]]:
-    """The task: on a worker."""
+    """Do a batch of shards. This is the task that runs on a worker."""
     result: dict[str, list[Any]] = {name: [] for name in ("coded", "failed", "kept", "error")}
     mine = _KEPT.setdefault(coder.name, coder)
     for shard in batch["shard"]:
         counts, error = Counts(0, 0, 0), ""
         try:
             counts = do_shard(str(shard), target, mine, is_fresh=is_fresh, force=force)
-        except StoreError as stop:  # the same at every try: no reason for Ray to repeat it
+        except StoreError as stop:  # repeating does not help, so Ray must not see it as a failure
             error = str(stop)
         for name, value in [*counts._asdict().items(), ("error", error)]:
             result[name].append(value)

@@ -1,4 +1,4 @@
-"""Waiting for a store that refuses requests or is down for a while, and giving up on one that stays so."""
+"""Repeat requests to a store that fails for a while, and give up if it keeps failing."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cwic.extras import require
 
 T = TypeVar("T")
 PATIENCE = 120.0
-"""Seconds for which a request is tried again."""
+"""Seconds for which a request is repeated."""
 LONGEST_WAIT = 5.0
-"""Seconds between two tries, at most."""
+"""The longest wait between two tries, in seconds."""
 _FOR_GOOD = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 _FOR_GOOD_NUMBERS = {errno.ENAMETOOLONG, errno.EINVAL, errno.EROFS}
 FULL = {errno.ENOSPC, errno.EDQUOT}
 _CLIENTS = {"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "requests", "urllib3"}
-"""Packages behind fsspec whose own errors come through."""
+"""Packages behind fsspec whose errors it passes on."""
 _NO_USE = ("Credential", "Validation", "InvalidURL", "NoRegion", "Profile")
 
 
@@ -29,11 +29,17 @@ class StoreError(CwicError):
 
 
 def patiently(call: Callable[..., T], *arguments: Any, seconds: float = PATIENCE, **options: Any) -> T:
-    """What a call to a store returns; it is repeated, at growing distances, while it fails for reasons that may pass.
+    """Call a store and return the result. The call is repeated, after growing waits, while its failure may pass.
+
+    Args:
+        call: the function to call.
+        *arguments: its arguments.
+        seconds: the time for which it is repeated.
+        **options: its keyword arguments.
 
     Raises:
-        StoreError: it still fails after so many seconds.
-        OSError: and others, as the call raises them, for reasons that do not pass.
+        StoreError: it still fails after that time.
+        Exception: any error of the call that does not pass, often an OSError.
     """
     tenacity = require("tenacity", EXTRA)
     again = tenacity.Retrying(
@@ -53,7 +59,7 @@ def patiently(call: Callable[..., T], *arguments: Any, seconds: float = PATIENCE
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether an error of a store may be gone at the next try."""
+    """Return whether an error of a store may be gone at the next try."""
     if isinstance(error, (CwicError, *_FOR_GOOD)):
         return False
     if isinstance(error, OSError) and error.errno in _FOR_GOOD_NUMBERS | FULL:

@@ -1,4 +1,4 @@
-"""The listing of a source becomes a manifest; a later listing brings it up to date."""
+"""Make a manifest from the listing of a source, and bring it up to date with a later listing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cwic.batch.sources import entries_of
 from cwic.errors import InputError
 
 SHARDS_EACH = 8
-"""A worker gets as many shards at least where there are few pictures, so that all end at about the same time."""
+"""The least number of shards for each worker if there are few pictures, so that all end at about the same time."""
 
 
 class Changes(NamedTuple):
-    """What a later listing found: pictures that changed, that are new, and that are gone."""
+    """The numbers of pictures that, in a later listing, have changed, are new, and are gone."""
 
     changed: int
     new: int
@@ -30,14 +30,16 @@ def make_plan(
     """List a source and write its manifest.
 
     Args:
-        manifest: where to.
-        plan: with `source` and `options`.
-        wanted: which pictures.
+        manifest: the manifest to write.
+        plan: a plan with `source` and `options`; the rest is filled in.
+        wanted: the files to look for.
         key: gives names in the target that are one file the same key.
-        shard: pictures of a shard, at most; None for `SHARD`, or less where there are few pictures.
-        workers: that will take shards.
+        shard: the largest number of pictures in a shard; None for `SHARD`, or less if there are few pictures.
+        workers: the number of workers that will take shards.
 
-    Raises InputError if there is no picture, and StoreError.
+    Raises:
+        InputError: there is no picture.
+        StoreError: a store does not answer or is full.
     """
     told = Told()
     plan.is_fresh = set(manifest.target.names("")) <= {OWN_FOLDER}
@@ -58,9 +60,19 @@ def make_plan(
 
 
 def update(manifest: Manifest, plan: Plan, wanted: Wanted, key: Callable[[str], str]) -> tuple[Changes, Told]:
-    """List the source again: shards with changed pictures are to be done again, for these alone; new ones get shards.
+    """List the source again, and bring the manifest up to date.
 
-    What is gone from the source leaves the manifest; its output stays. Raises StoreError.
+    Shards with changed pictures are to be done again, for these pictures alone. New pictures get new shards. Pictures
+    that are gone from the source leave the manifest, but their outputs stay.
+
+    Args:
+        manifest: the manifest.
+        plan: its plan, which is changed and written.
+        wanted: the files to look for.
+        key: gives names in the target that are one file the same key.
+
+    Raises:
+        StoreError: a store does not answer or is full.
     """
     told = Told()
     changed = gone = 0
@@ -74,7 +86,7 @@ def update(manifest: Manifest, plan: Plan, wanted: Wanted, key: Callable[[str], 
                 continue
             gone += len(before) - len(entries)
             changed += sum(new is not None and new.version != old.version for old, new in zip(before, now, strict=True))
-            # In this order: whoever is killed in between finds a shard that is to be done, or the change once more.
+            # In this order, a run that is killed in between leaves a shard to be done, or finds the change again.
             manifest.reopen(shard)
             manifest.write_entries(shard, entries)
         new = index.count_unseen()
@@ -88,7 +100,7 @@ def update(manifest: Manifest, plan: Plan, wanted: Wanted, key: Callable[[str], 
 
 
 def retry_failed(manifest: Manifest) -> int:
-    """Shards with pictures that failed are to be done again, for these alone. Returns how many pictures there are."""
+    """Mark shards with failed pictures to be done again, for these alone. Returns the number of these pictures."""
     count = 0
     for shard in sorted(manifest.done()):
         failed = sum(row.status == FAILED for row in manifest.rows(shard)[0])

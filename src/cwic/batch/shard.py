@@ -1,7 +1,7 @@
-"""One shard: its pictures fetched ahead by threads, coded, written, and then its results.
+"""Do one shard: fetch its pictures ahead in threads, code them, write the outputs, and then the results.
 
-Nothing of it is lost with the process or the machine that does it: without results the shard is to be done again, and
-an output is there whole or not at all.
+A shard survives the failure of the process or the machine: without results it is to be done again, and no output is
+ever half-written.
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ from cwic.container.header import MAGIC
 from cwic.errors import CwicError, InputError, OutputExistsError
 
 THREADS = 8
-"""Pictures that are fetched, and outputs that are written, at a time."""
+"""The number of threads that fetch pictures and write outputs."""
 _OF_COMMAND = ".cwic"
 _TEMPORARY = "cwic-batch-"
 
 
 class Task(NamedTuple):
-    """One picture for a coder: the path of a local file, and the path, never written, whose name its output has."""
+    """One picture for a coder.
+
+    Attributes:
+        number: the number of the task.
+        source: the path of a local file.
+        output: a path with the name of the output. The coder never writes it.
+    """
 
     number: int
     source: str
@@ -41,7 +47,7 @@ class Task(NamedTuple):
 
 
 class Coded(NamedTuple):
-    """What a coder makes of a task: the bytes of its output, or None and an error."""
+    """The result of a task: the bytes of the output, or None and an error. Other fields are as in `Row`."""
 
     data: bytes | None
     width: int = 0
@@ -55,23 +61,23 @@ class Coded(NamedTuple):
 
 
 Coding = Generator[tuple[int, Coded], None, None]
-"""Numbers of tasks and what comes of them. Closing it ends the work at once."""
+"""The numbers of tasks with their results. Closing the generator ends the work at once."""
 
 
 class Coder(Protocol):
-    """What codes. It can be sent to another machine before it is used, and keeps its model."""
+    """A coder of pictures. It can be sent to another machine before it is used, and keeps its model loaded."""
 
     name: str
-    """What tells it from other coders."""
+    """A name that distinguishes it from other coders."""
     at_a_time: int
-    """Tasks that it works on at a time."""
+    """The number of tasks that it works on at a time."""
 
     def coded(self, tasks: Iterable[Task]) -> Coding:
-        """Codes tasks, taken one by one; their numbers and what comes of them, in any order."""
+        """Code tasks, taken one by one. Yields their numbers and results, in any order."""
 
 
 class Counts(NamedTuple):
-    """What came of a shard: pictures coded, those that failed, and those left as they were."""
+    """The numbers of pictures of a shard that were coded, that failed, and that were left as they were."""
 
     coded: int
     failed: int
@@ -79,16 +85,17 @@ class Counts(NamedTuple):
 
 
 def do_shard(shard: str, target: str, coder: Coder, *, is_fresh: bool, force: bool) -> Counts:
-    """Do what the manifest says of a shard, and write its results.
+    """Code the pictures of a shard, and write its results.
 
     Args:
-        shard: its name.
+        shard: the name of the shard.
         target: the folder or URL of the outputs, with the manifest.
-        coder: what codes.
-        is_fresh: the target was empty when the listing was made.
-        force: outputs of other origin are replaced.
+        coder: the coder.
+        is_fresh: True if the target was empty when the listing was made.
+        force: replace outputs that are not of this run.
 
-    Raises StoreError if the store does not answer or is full: then the shard is not done.
+    Raises:
+        StoreError: the store does not answer or is full; then the shard is not done.
     """
     begun = time()
     place = Target(target)
@@ -109,7 +116,7 @@ def do_shard(shard: str, target: str, coder: Coder, *, is_fresh: bool, force: bo
 
 
 class _Folder:
-    """A temporary folder of this process. Those of processes that were killed are removed."""
+    """A temporary folder of this process. Entering it also removes the folders of processes that were killed."""
 
     def __enter__(self) -> str:
         for name in os.listdir(tempfile.gettempdir()):
@@ -124,7 +131,7 @@ class _Folder:
 
 def _is_alive(process: str) -> bool:
     if os.name != "posix":
-        return True  # there is no asking without ending it
+        return True  # on other systems, the same call would end the process
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
@@ -136,22 +143,22 @@ def _is_alive(process: str) -> bool:
 
 @dataclass
 class _Work:
-    """The pictures of a shard that are to be coded; those waiting, being written, and done."""
+    """The work on the pictures of a shard that are to be coded."""
 
     entries: list[Entry]
     target: Target
     folder: str
     since: float | None
-    """When the run began: an output that is older is none of its own. None where there can be none."""
+    """The time when the run began: an older output is not its own. None if the target was empty before."""
     force: bool
-    """Outputs of other origin are replaced."""
+    """Replace outputs that are not of this run."""
     own: set[str]
-    """Outputs that are known to be its own."""
+    """The outputs that are known to be of this run."""
     at_a_time: int
     done: list[Row] = field(default_factory=list)
 
     def rows(self, coder: Coder) -> list[Row]:
-        """Does all of them."""
+        """Do all the work, and return the results."""
         threads = ThreadPoolExecutor(THREADS)
         writing: list[Future[Row]] = []
         try:
@@ -166,7 +173,7 @@ class _Work:
         return self.done
 
     def _fetched(self, threads: ThreadPoolExecutor) -> Iterator[Task]:
-        """The tasks for the coder, some fetched ahead; what cannot be fetched is a row at once."""
+        """Yield the tasks for the coder, with some fetched ahead. A picture that cannot be fetched fails at once."""
         numbers = iter(range(len(self.entries)))
         ahead: list[tuple[int, Future[Task]]] = []
         while True:
@@ -197,7 +204,7 @@ class _Work:
         return Task(number, source, output)
 
     def _check_output(self, output: str) -> None:
-        """Raises OutputExistsError, and InputError, for an output that is there and not to be replaced."""
+        """Raise OutputExistsError or InputError for an existing output that must not be replaced."""
         if self.since is None or output in self.own:
             return
         changed = self.target.changed(output)
@@ -247,7 +254,7 @@ class _Work:
 
 
 def failed(entry: Entry, error: Exception) -> Row:
-    """The row of a picture that could not be read or written."""
+    """Return the row of a picture that could not be read or written."""
     code = error.exit_code if isinstance(error, CwicError) else 1
     text = " ".join(str(error).split())
     return row_of(entry, FAILED, error_type=type(error).__name__, error=text, exit_code=code)

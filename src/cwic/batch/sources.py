@@ -1,4 +1,4 @@
-"""What kind of source a name stands for, and its entries: a folder, a picture, a list of paths, or tars."""
+"""Find the entries of a source, whatever its kind: a folder, a picture, a list of paths, or tars."""
 
 from __future__ import annotations
 
@@ -21,20 +21,27 @@ from cwic.extras import require
 LISTS = (".txt", ".parquet")
 TAR = ".tar"
 COLUMNS = ("path", "url", "uri")
-"""Names of the column of a Parquet list that holds the paths: the first of them that is there."""
+"""The names that the column of paths in a Parquet list can have; the first one that exists counts."""
 _ROWS = 1024
 _AT_ONCE = 32
 _AHEAD = 1 << 20
-"""Bytes that a request for a part of a remote file brings."""
+"""The number of bytes of each request for a part of a remote file."""
 
 
 def entries_of(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
-    """The pictures of a source, each with the name of its output.
+    """Yield the pictures of a source, each with the name of its output.
 
-    A name that ends in .tar, or one with `*` whose files are tars, stands for WebDataset shards; one that ends in .txt
-    or .parquet for a list of paths and URLs; others for a folder, or one picture.
+    A name that ends in .tar, or one with `*` whose files are tars, stands for WebDataset shards. One that ends in .txt
+    or .parquet stands for a list of paths and URLs, any other one for a folder or one picture.
 
-    Raises InputError if there is nothing, and StoreError if its store does not answer.
+    Args:
+        source: the name.
+        wanted: the files to look for.
+        told: takes the files that are left out, and all that cannot be read.
+
+    Raises:
+        InputError: there is no such source.
+        StoreError: its store does not answer.
     """
     last = posixpath.basename(source)
     if any(mark in last for mark in "*?[") and not _is_there(source):
@@ -55,7 +62,7 @@ def entries_of(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
 
 
 def in_tar(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
-    """The pictures in a tar, each to be read by itself. Outputs go to a folder of the name of the tar."""
+    """Yield the pictures in a tar; each can be read by itself. Outputs go to a folder with the name of the tar."""
     about = _about(source)
     if about is None:
         raise InputError(f"{source}: a tar is expected, and it is a folder")
@@ -63,7 +70,7 @@ def in_tar(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
     try:
         with _opened(source) as file, tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
-                vars(tar)["members"].clear()  # or it keeps all of them
+                vars(tar)["members"].clear()  # tarfile would keep all of them in memory
                 if member.isfile() and not member.issparse():
                     name = posixpath.normpath(member.name.lstrip("/"))
                     found = about._replace(member=member.name, offset=member.offset_data, size=member.size)
@@ -73,7 +80,7 @@ def in_tar(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
 
 
 def in_list(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
-    """The pictures that a list names. Outputs have the path, or the host and path, of each."""
+    """Yield the pictures that a list names. The output of each has its path, or the host and path of its URL."""
     folder = posixpath.dirname(local_path(source) if is_local(source) else source)
     lines = filter(None, _lines(source))
     with ThreadPoolExecutor(_AT_ONCE) as threads:  # a request for each
@@ -83,7 +90,7 @@ def in_list(source: str, wanted: Wanted, told: Told) -> Iterator[Entry]:
 
 
 def _listed(line: str, folder: str) -> tuple[str, Entry]:
-    """What a line of a list names, and the name of that in the target."""
+    """Return the name in the target for a line of a list, and the entry of the file that the line names."""
     url = line if protocol_of(line) or os.path.isabs(line) else posixpath.join(folder, line)
     inside = line
     if protocol_of(line):
@@ -104,7 +111,7 @@ def _checked(entry: Entry, inside: str, wanted: Wanted, told: Told) -> Iterator[
 
 
 def _about(url: str) -> Entry | None:
-    """What is known of a file, None for a folder. Raises InputError if nothing is there."""
+    """Return the entry of a file, without its output; None for a folder. Raises InputError if nothing is there."""
     if is_local(url):
         path = local_path(url)
         if os.path.isdir(path):

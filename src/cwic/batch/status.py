@@ -1,4 +1,4 @@
-"""How far a run is: sums over the results there are, and an estimate of the rest."""
+"""The status of a run: sums over its results so far, and an estimate of the time that the rest takes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from cwic.batch.manifest import Manifest, Plan
 
 @dataclass
 class Status:
-    """Sums.
+    """The status of a run.
 
     Attributes:
-        pictures: in the manifest.
-        coded: pictures whose output is written.
-        failed: pictures without an output.
-        shards: in the manifest.
-        shards_done: of them.
-        bytes_in: of the sources that were coded, as far as known.
-        bytes_out: of their outputs.
-        pixels: of them.
-        core_seconds: that coding took, all workers together.
-        seconds: in which at least one shard was being done.
-        seconds_left: that the rest takes at the same pace; None before anything is done.
-        exit_code: the highest of those of all failures.
+        pictures: the pictures in the manifest.
+        coded: the pictures whose output is written.
+        failed: the pictures that failed and have no output.
+        shards: the shards in the manifest.
+        shards_done: the shards that are done.
+        bytes_in: the bytes of the sources that were coded, as far as known.
+        bytes_out: the bytes of their outputs.
+        pixels: the pixels of the pictures that were coded.
+        core_seconds: the time that coding took, summed over all workers.
+        seconds: the time in which at least one shard was being done.
+        seconds_left: the time that the rest takes at the same pace; None before anything is done.
+        exit_code: the highest exit code of all failures.
     """
 
     pictures: int = 0
@@ -43,7 +43,7 @@ class Status:
     exit_code: int = 0
 
     def record(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """Return the status as a record for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class Status:
 
 
 def status_of(manifest: Manifest, plan: Plan) -> Status:
-    """Sums up what is done. Memory grows with the number of shards alone."""
+    """Sum up the results so far. Memory grows only with the number of shards."""
     status = Status(pictures=plan.pictures, shards=plan.shards)
     spans = []
     for shard in sorted(manifest.done()):
@@ -83,12 +83,12 @@ def status_of(manifest: Manifest, plan: Plan) -> Status:
 
 
 def failures(manifest: Manifest) -> Iterator[Row]:
-    """The results of all pictures that failed."""
+    """Yield the results of all pictures that failed."""
     return (row for row in manifest.all_rows() if row.status == FAILED)
 
 
 def failure_line(row: Row) -> str:
-    """A failure in words."""
+    """Return a failure as one line of text."""
     return f"{row.name}: {row.error_type}: {row.error}"
 
 
@@ -105,14 +105,14 @@ def _add(status: Status, row: Row) -> None:
 
 
 def _share_left(plan: Plan, status: Status, left: int) -> float:
-    """How much there is left beside what is done: in bytes of the sources where they are known, else in pictures."""
+    """Return the ratio of the work left to the work done: in bytes of the sources if known, otherwise in pictures."""
     if status.bytes_in and plan.bytes > status.bytes_in:
         return (plan.bytes - status.bytes_in) / status.bytes_in
     return left / (status.coded + status.failed)
 
 
 def _covered(spans: list[tuple[float, float]]) -> float:
-    """Seconds that lie in at least one span."""
+    """Return the seconds that lie in at least one span."""
     total, end = 0.0, float("-inf")
     for begun, ended in sorted(spans):
         total += max(0.0, ended - max(begun, end))

@@ -1,4 +1,4 @@
-"""Places that fsspec reaches: reading, writing whole or not at all, and asking what is there.
+"""Access to any place that fsspec reaches: read files, write them whole or not at all, and list them.
 
 Requests to anything but local folders are repeated while their failures may pass.
 """
@@ -24,31 +24,32 @@ from cwic.image.files import is_temporary, read_bytes, remove_temporary, write_a
 
 T = TypeVar("T")
 _WHOLE_AT_ONCE = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl"}
-"""Object stores, where an upload appears whole when it ends: nothing is gained by another name first."""
+"""Object stores, where an upload appears whole once it ends, so that it needs no temporary name first."""
 _TIMES = ("mtime", "LastModified", "last_modified", "updated", "modified", "created")
 _TAGS = ("ETag", "etag", "md5Hash", "content_md5")
 
 
 def is_local(url: str) -> bool:
-    """Whether a name is one of a file or folder of this machine."""
+    """Return whether a name is that of a file or folder of this machine."""
     return protocol_of(url) in ("", "file", "local")
 
 
 def protocol_of(url: str) -> str:
-    """The part of a URL before `://`, empty for a path."""
+    """Return the part of a URL before `://`; empty for a path."""
     protocol, mark, _ = url.partition("://")
     return protocol if mark else ""
 
 
 def local_path(url: str) -> str:
-    """The absolute path of a local name, with `file://` before it or not."""
+    """Return the absolute path of a local name, with or without `file://` before it."""
     return os.path.abspath(url.partition("://")[2] if protocol_of(url) else url)
 
 
 def open_store(url: str) -> tuple[Any, str]:
-    """The file system of fsspec for a URL that is not local, and the path in it.
+    """Return the file system of fsspec for a URL that is not local, and the path in it.
 
-    Raises InputError if there is none for its protocol, or its package is not installed.
+    Raises:
+        InputError: there is none for its protocol, or its package is not installed.
     """
     return _file_system(protocol_of(url), url)
 
@@ -70,7 +71,7 @@ def _kind(protocol: str) -> Any:
 
 
 def read(url: str, start: int = 0, size: int | None = None) -> bytes:
-    """All bytes of a file, or `size` of them from `start`. Raises InputError, and StoreError as `patiently`."""
+    """Return all bytes of a file, or `size` of them from `start`. Raises InputError, and StoreError as `patiently`."""
     if is_local(url):
         if size is None:
             return read_bytes(local_path(url))
@@ -84,7 +85,14 @@ def read(url: str, start: int = 0, size: int | None = None) -> bytes:
 
 
 def times_and_tags(info: dict[str, Any]) -> tuple[float, str]:
-    """When a file was changed, in seconds since 1970 (0 if nobody knows), and the tag of its version, if it has one."""
+    """Return the time of a file's last change, and the tag of its version.
+
+    Args:
+        info: fsspec's information about the file.
+
+    Returns:
+        The seconds since 1970, 0 if unknown; and the tag, empty if there is none.
+    """
     found = next((info[name] for name in _TIMES if info.get(name)), 0)
     if isinstance(found, str):
         try:
@@ -98,10 +106,10 @@ def times_and_tags(info: dict[str, Any]) -> tuple[float, str]:
 
 
 class Target:
-    """The folder of the outputs, wherever it is. Names in it have `/`."""
+    """The folder of the outputs, on this machine or in a store. Names in it have `/`."""
 
     def __init__(self, url: str) -> None:
-        """Raises InputError if nothing reaches it."""
+        """Open a target. Raises InputError if no file system reaches it, or it cannot be written to."""
         self.is_local = is_local(url)
         self.url = local_path(url) if self.is_local else url.rstrip("/")
         if not self.is_local:
@@ -110,18 +118,18 @@ class Target:
                 raise InputError("nothing can be written by http")
 
     def place(self, name: str) -> str:
-        """The path or key of a name."""
+        """Return the path or key of a name."""
         return os.path.join(self.url, *name.split("/")) if self.is_local else posixpath.join(self._root, name)
 
     def read(self, name: str) -> bytes | None:
-        """All bytes under a name, None if there is nothing. Raises StoreError, OSError."""
+        """Return all bytes under a name; None if there is no such file. Raises StoreError, OSError."""
         try:
             return Path(self.place(name)).read_bytes() if self.is_local else self._try(self._fs.cat_file, name)
         except FileNotFoundError:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file so that it is there whole or not at all; what is there is replaced.
+        """Write a file, whole or not at all. An existing file is replaced.
 
         Raises:
             InputError: it cannot be written.
@@ -150,7 +158,7 @@ class Target:
             raise
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file, if it exists."""
         with suppress(FileNotFoundError):
             if self.is_local:
                 os.unlink(self.place(name))
@@ -158,7 +166,7 @@ class Target:
                 self._try(self._fs.rm_file, name)
 
     def head(self, name: str, count: int) -> bytes:
-        """The first bytes of a file that is there. Raises InputError."""
+        """Return the first `count` bytes of an existing file. Raises InputError."""
         with _as_input("cannot read the output that is there"):
             if self.is_local:
                 with open(self.place(name), "rb") as file:
@@ -167,7 +175,10 @@ class Target:
             return data
 
     def changed(self, name: str) -> float | None:
-        """When a file was changed, by the clock of the store; None if there is none. A folder is infinitely old."""
+        """Return the time of a file's last change, by the clock of the store, in seconds since 1970.
+
+        It is None if there is no such file, and minus infinity for a folder.
+        """
         try:
             if self.is_local:
                 found = os.stat(self.place(name))
@@ -178,7 +189,7 @@ class Target:
         return times_and_tags(info)[0] if info.get("type") == "file" else float("-inf")
 
     def names(self, folder: str) -> list[str]:
-        """The names of the files right inside a folder, none if there is no folder."""
+        """Return the names of the files right inside a folder; an empty list if there is no such folder."""
         try:
             if self.is_local:
                 return os.listdir(self.place(folder) if folder else self.url)
@@ -190,7 +201,7 @@ class Target:
         return list(inside)
 
     def tidy(self, folders: Iterable[str]) -> None:
-        """Remove what a killed run left half written in folders. On object stores there is nothing of that kind."""
+        """Remove the half-written files that a killed run left in folders. On object stores there are none."""
         if not self.is_local and protocol_of(self.url) in _WHOLE_AT_ONCE:
             return
         for folder in folders:
@@ -206,7 +217,7 @@ class Target:
 
 @contextmanager
 def _as_input(what: str = "cannot read the file") -> Iterator[None]:
-    """What goes wrong with one file as an InputError; a full store as a StoreError."""
+    """Turn errors inside into an InputError that begins with `what`, and a full store into a StoreError."""
     try:
         yield
     except CwicError:
