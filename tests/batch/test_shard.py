@@ -84,6 +84,7 @@ def test_outputs_of_other_origin_stay(places: Any, upper: Any) -> None:
     assert _rows(manifest)["a.cwic"].exit_code == 6
     (places.target / "a.cwic").write_bytes(MAGIC + b"coded")
     os.utime(places.target / "a.cwic", (1e9, 1e9))
+    manifest.reopen("00000")
     do_shard("00000", str(places.target), upper, is_fresh=False, force=True)
     assert (places.target / "a.cwic").read_bytes() == b"ALPHA"
     assert (places.target / "sub" / "b.cwic").read_bytes() == b"old"  # what is no coded file is never replaced by one
@@ -111,6 +112,16 @@ def test_done_again_only_what_failed_or_changed_is_coded(url: str, places: Any, 
     assert do_shard("00000", url, upper, is_fresh=False, force=False) == Counts(2, 0, 1)
     assert sorted(upper.given) == [b"be", b"good"]
     assert {row.status for row in _rows(manifest).values()} == {CODED}
+
+
+def test_a_shard_that_is_done_is_not_coded_twice(url: str, places: Any, upper: Any) -> None:
+    manifest = _begin(url, places)
+    first = do_shard("00000", url, upper, is_fresh=True, force=False)
+    upper.given.clear()
+    results = manifest.rows("00000")
+    assert do_shard("00000", url, upper, is_fresh=True, force=False) == first == Counts(2, 1, 0)
+    assert upper.given == []
+    assert manifest.rows("00000") == results
 
 
 class _Stop:

@@ -85,7 +85,7 @@ class Counts(NamedTuple):
 
 
 def do_shard(shard: str, target: str, coder: Coder, *, is_fresh: bool, force: bool) -> Counts:
-    """Code the pictures of a shard, and write its results.
+    """Code the pictures of a shard, and write its results. Do nothing if its results are there already.
 
     Args:
         shard: the name of the shard.
@@ -100,6 +100,8 @@ def do_shard(shard: str, target: str, coder: Coder, *, is_fresh: bool, force: bo
     begun = time()
     place = Target(target)
     manifest = Manifest(place)
+    if results := manifest.rows(shard)[0]:  # Ray repeats a task whose answer a machine took with it
+        return _counts(results, 0)
     entries = sorted(manifest.entries(shard), key=lambda entry: (-entry.size, entry.name))
     if manifest.begin(shard):
         place.tidy({posixpath.dirname(entry.output) for entry in entries})
@@ -111,8 +113,12 @@ def do_shard(shard: str, target: str, coder: Coder, *, is_fresh: bool, force: bo
         work = _Work(todo, place, folder, None if is_fresh else manifest.begun(), force, replaced, coder.at_a_time)
         made = work.rows(coder)
     manifest.finish(shard, sorted([*kept, *made], key=lambda row: row.name), begun)
-    failed = sum(row.status == FAILED for row in made)
-    return Counts(len(made) - failed, failed, len(kept))
+    return _counts(made, len(kept))
+
+
+def _counts(rows: list[Row], kept: int) -> Counts:
+    failed = sum(row.status == FAILED for row in rows)
+    return Counts(len(rows) - failed, failed, kept)
 
 
 class _Folder:
