@@ -27,9 +27,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 from time import perf_counter, sleep
-from typing import Any, TypeVar
+from typing import Any
 
 from PIL import Image
+from tenacity import Retrying, stop_after_attempt
 
 PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "coffee.png"
 SOURCE, BUCKET = "s3://photographs/all", "coded"
@@ -37,7 +38,6 @@ DOWN_SECONDS, REFUSED = 10.0, 10
 TRIES = 8
 LONGEST_SHARD = 120.0
 """Seconds after which somebody is killed although no shard ended."""
-T = TypeVar("T")
 
 
 def bad(wrong: bool, text: str) -> int:
@@ -111,16 +111,9 @@ def outputs(name: str) -> dict[str, bytes]:
     return {path.removeprefix(f"{root}/"): fs.cat_file(path) for path in found}
 
 
-def _patiently(make: Callable[[], T]) -> T:
+def _patiently(make: Callable[[], Any]) -> Any:
     """What starts a node, tried again: on a busy machine Ray may give up on processes that it starts itself."""
-    for left in reversed(range(TRIES)):
-        try:
-            return make()
-        except Exception as error:
-            if not left:
-                raise
-            print(f"a node did not start, and is tried again: {str(error)[:60]}", flush=True)
-    raise AssertionError
+    return Retrying(stop=stop_after_attempt(TRIES), reraise=True)(make)
 
 
 class Cluster:

@@ -54,8 +54,9 @@ def _options(words: list[str]) -> tuple[str, set[str]]:
         if found is None:
             break
         command, names = found, [*names, word]
-    if names == ["eval"]:  # short for `cwic eval measure`
-        command = command.commands["measure"]
+    short = {"eval": "measure", "batch": "run"}  # `cwic eval` is short for `cwic eval measure`
+    if len(names) == 1 and names[0] in short:
+        command = command.commands[short[names[0]]]
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     return " ".join(names), options | {"-h", "--help", "--version", "--install-completion"}
 
