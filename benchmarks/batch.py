@@ -34,8 +34,7 @@ from tenacity import Retrying, stop_after_attempt
 
 PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "coffee.png"
 SOURCE, BUCKET = "s3://photographs/all", "coded"
-DOWN_SECONDS, REFUSED = 10.0, 10
-TRIES = 8
+DOWN_SECONDS, REFUSED, TRIES = 10.0, 10, 8
 LONGEST_SHARD = 120.0
 """Seconds after which somebody is killed although no shard ended."""
 
