@@ -80,10 +80,7 @@ def use(port: int) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {**keys, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "RAY_USAGE_STATS_ENABLED": "0"}
     os.environ |= {"CWIC_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    # Ray's niceness of 15 would let all that only watches go first; its 30 s for a raylet and 15 s for an agent are few
-    # on a busy machine.
-    os.environ |= {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "120"}
-    os.environ |= {"RAY_agent_register_timeout_ms": "120000"}
+    os.environ |= {"RAY_worker_niceness": "0"}  # Ray's 15 would let all that only watches go first
     store.cache_clear()
 
 
@@ -112,7 +109,7 @@ def outputs(name: str) -> dict[str, bytes]:
 
 
 def _patiently(make: Callable[[], T]) -> T:
-    """What starts a node, tried again: on a busy machine Ray may give up on processes that it starts itself."""
+    """What starts a node, tried again: on a busy machine Ray's raylet gives up on its own agent after 15 s."""
     for left in reversed(range(TRIES)):
         try:
             return make()
@@ -129,16 +126,15 @@ class Cluster:
     def __init__(self, nodes: int) -> None:
         from ray.cluster_utils import Cluster as RayCluster
 
-        self._options: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100_000_000}
-        # Nothing that a run does not need: the nodes share this machine.
-        head = {**self._options, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-        self._cluster = _patiently(lambda: RayCluster(initialize_head=True, head_node_args=head))
+        self._options: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
+        self._cluster = _patiently(lambda: RayCluster(initialize_head=True, head_node_args=self._options))
         self.others = [self.add() for _ in range(nodes - 1)]
         self.address = self._cluster.address
 
     def add(self) -> Any:
         """One more node."""
-        return _patiently(lambda: self._cluster.add_node(**self._options))
+        options: dict[str, Any] = {**self._options, "include_dashboard": None}
+        return _patiently(lambda: self._cluster.add_node(**options))
 
     def kill_node(self) -> None:
         """kill -9 of the raylet of a node that is not the head; another node comes in its place."""
