@@ -35,8 +35,7 @@ PHOTOGRAPH = Path(__file__).parents[1] / "examples" / "coffee.png"
 SOURCE, BUCKET = "s3://photographs/all", "coded"
 DOWN_SECONDS, REFUSED = 10.0, 10
 TRIES = 8
-LONGEST_SHARD = 120.0
-"""Seconds after which somebody is killed although no shard ended."""
+LONGEST_SHARD = 120.0  # seconds after which somebody is killed although no shard ended
 T = TypeVar("T")
 
 
@@ -209,13 +208,12 @@ def kills(asked: argparse.Namespace) -> int:
             options = ("--ray", cluster.address, "--shard", str(asked.shard))
             process, shards = start(target, *options), _Shards(target)
             for turn in range(asked.kills * len(kinds)):
-                kind = kinds[turn % len(kinds)]
                 _wait_for_more(target, process, random)
                 if process.poll() is not None:
                     print(f"everything was done after {turn} kills: more --pictures take more")
                     break
                 wrong += shards.look()
-                killed[kind] += _kill(kind, cluster, process)
+                killed[kinds[turn % len(kinds)]] += _kill(kinds[turn % len(kinds)], cluster, process)
                 if process.poll() is not None:
                     process = start(target, *options)
             status = finished(process)
@@ -227,8 +225,7 @@ def kills(asked: argparse.Namespace) -> int:
         wrong += bad(len(found) != asked.pictures, f"{len(found)} of {asked.pictures} outputs are there")
         wrong += bad(status["coded"] != asked.pictures or status["failed"] > 0, f"{status['coded']} rows say coded")
         wrong += bad(not _as_rows_say(target, found), "every output has the CRC and the size of its row")
-        local = Path(place, "local")
-        photos = Path(place, "photos")
+        photos, local = Path(place, "photos"), Path(place, "local")
         subprocess.run([sys.executable, "-m", "cwic", "encode", photos, "-o", local, "-j", "2"], check=True, **_SILENT)
         expected = {path.relative_to(local).as_posix(): path.read_bytes() for path in local.rglob("*.cwic")}
         wrong += bad(found != expected, "every output is that of cwic encode")
@@ -255,7 +252,6 @@ def _kill(kind: str, cluster: Cluster, process: subprocess.Popen[str]) -> int:
         limit = perf_counter() + LONGEST_SHARD
         while not (workers := _workers()):
             if process.poll() is not None or perf_counter() > limit:
-                print("no worker was at work", flush=True)
                 return 0
             sleep(0.2)
         os.kill(workers[0], signal.SIGKILL)
@@ -272,16 +268,16 @@ def _workers() -> list[int]:
 def _done(target: str) -> dict[str, tuple[str, str]]:
     """The shards that are done, and which version of its results each has."""
     found = store().find(f"{target.removeprefix('s3://')}/.cwic-batch/done", detail=True)
-    return {Path(path).stem: (str(info["LastModified"]), str(info["ETag"])) for path, info in found.items()}
+    files = ((path, info) for path, info in found.items() if info["type"] == "file")  # not a new folder
+    return {Path(path).stem: (str(info["LastModified"]), str(info["ETag"])) for path, info in files}
 
 
 class _Shards:
     """What was seen of the shards: results of those that were done, and which were being done when one was killed."""
 
     def __init__(self, target: str) -> None:
-        self._target = target
-        self._known: dict[str, tuple[str, str]] = {}
-        self._in_flight: set[str] = set()
+        self._target, self._known = target, dict[str, tuple[str, str]]()
+        self._in_flight = set[str]()
 
     def look(self, *, is_end: bool = False) -> int:
         """Whether a shard that was done has been done again: its results would have been written again."""
@@ -291,8 +287,8 @@ class _Shards:
         if not is_end:
             started = store().find(f"{self._target.removeprefix('s3://')}/.cwic-batch/started")
             self._in_flight |= {Path(path).name for path in started} - now.keys()
-        text = f"{len(now)} shards done, none twice but {len(again & self._in_flight)} in flight at a kill"
-        return bad(bool(again - self._in_flight), text)
+        wrong = again - self._in_flight
+        return bad(bool(wrong), f"{len(now)} shards done; twice: {len(again - wrong)} in flight, {len(wrong)} others")
 
 
 def _as_rows_say(target: str, found: dict[str, bytes]) -> bool:
