@@ -79,10 +79,7 @@ def use(port: int) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     os.environ |= {**keys, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "RAY_USAGE_STATS_ENABLED": "0"}
     os.environ |= {"CWIC_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    # Ray's niceness of 15 would let all that only watches go first; its 30 s for a raylet and 15 s for an agent are few
-    # on a busy machine.
-    os.environ |= {"RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "120"}
-    os.environ |= {"RAY_agent_register_timeout_ms": "120000"}
+    os.environ |= {"RAY_worker_niceness": "0"}  # Ray's 15 would let all that only watches go first
     store.cache_clear()
 
 
@@ -121,16 +118,15 @@ class Cluster:
     def __init__(self, nodes: int) -> None:
         from ray.cluster_utils import Cluster as RayCluster
 
-        self._options: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100_000_000}
-        # Nothing that a run does not need: the nodes share this machine.
-        head = {**self._options, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-        self._cluster = _patiently(lambda: RayCluster(initialize_head=True, head_node_args=head))
+        self._options: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100_000_000, "include_dashboard": False}
+        self._cluster = _patiently(lambda: RayCluster(initialize_head=True, head_node_args=self._options))
         self.others = [self.add() for _ in range(nodes - 1)]
         self.address = self._cluster.address
 
     def add(self) -> Any:
         """One more node."""
-        return _patiently(lambda: self._cluster.add_node(**self._options))
+        options: dict[str, Any] = {**self._options, "include_dashboard": None}
+        return _patiently(lambda: self._cluster.add_node(**options))
 
     def kill_node(self) -> None:
         """kill -9 of the raylet of a node that is not the head; another node comes in its place."""
@@ -205,13 +201,12 @@ def kills(asked: argparse.Namespace) -> int:
             options = ("--ray", cluster.address, "--shard", str(asked.shard))
             process, shards = start(target, *options), _Shards(target)
             for turn in range(asked.kills * len(kinds)):
-                kind = kinds[turn % len(kinds)]
                 _wait_for_more(target, process, random)
                 if process.poll() is not None:
                     print(f"everything was done after {turn} kills: more --pictures take more")
                     break
                 wrong += shards.look()
-                killed[kind] += _kill(kind, cluster, process)
+                killed[kinds[turn % len(kinds)]] += _kill(kinds[turn % len(kinds)], cluster, process)
                 if process.poll() is not None:
                     process = start(target, *options)
             status = finished(process)
@@ -223,8 +218,7 @@ def kills(asked: argparse.Namespace) -> int:
         wrong += bad(len(found) != asked.pictures, f"{len(found)} of {asked.pictures} outputs are there")
         wrong += bad(status["coded"] != asked.pictures or status["failed"] > 0, f"{status['coded']} rows say coded")
         wrong += bad(not _as_rows_say(target, found), "every output has the CRC and the size of its row")
-        local = Path(place, "local")
-        photos = Path(place, "photos")
+        photos, local = Path(place, "photos"), Path(place, "local")
         subprocess.run([sys.executable, "-m", "cwic", "encode", photos, "-o", local, "-j", "2"], check=True, **_SILENT)
         expected = {path.relative_to(local).as_posix(): path.read_bytes() for path in local.rglob("*.cwic")}
         wrong += bad(found != expected, "every output is that of cwic encode")
@@ -251,7 +245,6 @@ def _kill(kind: str, cluster: Cluster, process: subprocess.Popen[str]) -> int:
         limit = perf_counter() + LONGEST_SHARD
         while not (workers := _workers()):
             if process.poll() is not None or perf_counter() > limit:
-                print("no worker was at work", flush=True)
                 return 0
             sleep(0.2)
         os.kill(workers[0], signal.SIGKILL)
@@ -268,16 +261,16 @@ def _workers() -> list[int]:
 def _done(target: str) -> dict[str, tuple[str, str]]:
     """The shards that are done, and which version of its results each has."""
     found = store().find(f"{target.removeprefix('s3://')}/.cwic-batch/done", detail=True)
-    return {Path(path).stem: (str(info["LastModified"]), str(info["ETag"])) for path, info in found.items()}
+    files = ((path, info) for path, info in found.items() if info["type"] == "file")  # not a new folder
+    return {Path(path).stem: (str(info["LastModified"]), str(info["ETag"])) for path, info in files}
 
 
 class _Shards:
     """What was seen of the shards: results of those that were done, and which were being done when one was killed."""
 
     def __init__(self, target: str) -> None:
-        self._target = target
-        self._known: dict[str, tuple[str, str]] = {}
-        self._in_flight: set[str] = set()
+        self._target, self._known = target, dict[str, tuple[str, str]]()
+        self._in_flight = set[str]()
 
     def look(self, *, is_end: bool = False) -> int:
         """Whether a shard that was done has been done again: its results would have been written again."""
@@ -287,8 +280,8 @@ class _Shards:
         if not is_end:
             started = store().find(f"{self._target.removeprefix('s3://')}/.cwic-batch/started")
             self._in_flight |= {Path(path).name for path in started} - now.keys()
-        text = f"{len(now)} shards done, none twice but {len(again & self._in_flight)} in flight at a kill"
-        return bad(bool(again - self._in_flight), text)
+        wrong = again - self._in_flight
+        return bad(bool(wrong), f"{len(now)} shards done; twice: {len(again - wrong)} in flight, {len(wrong)} others")
 
 
 def _as_rows_say(target: str, found: dict[str, bytes]) -> bool:
