@@ -121,7 +121,8 @@ def test_every_variant_goes_through_a_weight_file_and_codes(
     assert np.array_equal(y_hat, coded.y_hat)
     # What an encoder that refines its latents follows leads downhill, though it stops at attention.
     mask = np.ones((1, 1, 64, 128), np.float32)
-    x_hat, y, gradient = loaded.outlook(y_hat, picture.numpy(), mask, 500)
+    x_hat, y, slope, length = loaded.outlook(y_hat, picture.numpy(), mask, 500)
+    gradient = slope * length
     step = np.float32(0.02) * gradient / np.abs(gradient).max()
     with torch.no_grad():
         found = [model.g_s(torch.from_numpy(each), torch.tensor([500])) for each in (y, y - step)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from cwic.image.fidelity import PEAK, SSIMULACRA2_MIN_SIDE
 from cwic.image.ssimulacra2_gradient import ssimulacra2_gradient
-from cwic.models.base import Floats
+from cwic.image.window import Floats
 
 EYE_SLOPE, EYE_POWER = 0.11, 0.6
 """A point of SSIMULACRA 2 is worth `EYE_SLOPE * lmbda**EYE_POWER` bits per pixel: about what it costs at each quality.
