@@ -146,15 +146,24 @@ def golden() -> Golden:
 
 
 @pytest.fixture(scope="session")
-def recorded() -> ModuleType:
+def load_script() -> Callable[[Path], ModuleType]:
+    """Loads a script, by its path, as a module of the name that the file has."""
+
+    def load(path: Path) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def recorded(load_script: Callable[[Path], ModuleType]) -> ModuleType:
     """The script that made the recorded outputs of the published network, and draws its weights."""
-    file = Path(__file__).parent / "golden" / "make_cwam2024.py"
-    spec = importlib.util.spec_from_file_location("make_cwam2024", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(Path(__file__).parent / "golden" / "make_cwam2024.py")
 
 
 @pytest.fixture(scope="session")

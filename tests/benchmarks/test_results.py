@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -24,13 +24,8 @@ SETS = {"kodak": 24, "clic": 30, "val": 6}
 
 
 @pytest.fixture(scope="module")
-def results() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("results", ROOT / "benchmarks" / "results.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def results(load_script: Callable[[Path], ModuleType]) -> ModuleType:
+    return load_script(ROOT / "benchmarks" / "results.py")
 
 
 def test_documents_agree_with_the_results(results: ModuleType) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
@@ -14,13 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def drawings() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("drawings", ROOT / "tools" / "drawings.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def drawings(load_script: Callable[[Path], ModuleType]) -> ModuleType:
+    return load_script(ROOT / "tools" / "drawings.py")
 
 
 @pytest.mark.parametrize("name", ["data-path.svg", "cwic.svg", "cwam2024.svg"])

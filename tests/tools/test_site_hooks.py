@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -11,18 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def hooks() -> ModuleType:
-    return _module("site_hooks")
+def hooks(load_script: Callable[[Path], ModuleType]) -> ModuleType:
+    return load_script(ROOT / "tools" / "site_hooks.py")
 
 
 @pytest.mark.parametrize(
@@ -67,8 +58,8 @@ def test_the_reference_of_the_command_line_has_every_command(hooks: ModuleType) 
     assert "--target-ssimulacra2" in text
 
 
-def test_what_a_page_fetches_is_found(tmp_path: Path) -> None:
-    check = _module("check_site")
+def test_what_a_page_fetches_is_found(load_script: Callable[[Path], ModuleType], tmp_path: Path) -> None:
+    check = load_script(ROOT / "tools" / "check_site.py")
     (tmp_path / "index.html").write_text(
         '<a href="https://example.org">fine</a><script src="a.js"></script><img alt="" src="//example.org/a.png">'
     )

@@ -130,17 +130,7 @@ _REALS = ("mtime", "bpp", "seconds")
 
 def row_of(entry: Entry, status: str, **values: Any) -> Row:
     """Return the row of an entry with a status; `values` are further fields of the row."""
-    return Row(
-        entry.path,
-        entry.member,
-        entry.size,
-        entry.mtime,
-        entry.etag,
-        entry.output,
-        entry.problem,
-        status,
-        **values,
-    )
+    return Row(*entry.version, status, **values)
 
 
 def to_parquet(rows: Iterable[Entry] | Iterable[Row], kind: type[Entry] | type[Row], about: dict[str, str]) -> bytes:

@@ -226,34 +226,15 @@ class _Work:
     def _written(self, number: int, coded: Coded) -> Row:
         entry = self.entries[number]
         try:
-            if coded.data is None:
-                return row_of(
-                    entry,
-                    FAILED,
-                    seconds=coded.seconds,
-                    error_type=coded.error_type,
-                    error=coded.error,
-                    exit_code=coded.exit_code,
-                    notes=coded.notes,
-                )
-            try:
-                self.target.write(entry.output, coded.data)
-            except InputError as error:
-                return failed(entry, error)
-            return row_of(
-                entry,
-                CODED,
-                bytes=len(coded.data),
-                width=coded.width,
-                height=coded.height,
-                bpp=coded.bpp,
-                seconds=coded.seconds,
-                crc=zlib.crc32(coded.data),
-                error_type=coded.error_type,
-                error=coded.error,
-                exit_code=coded.exit_code,
-                notes=coded.notes,
-            )
+            if coded.data is not None:
+                try:
+                    self.target.write(entry.output, coded.data)
+                except InputError as error:
+                    return failed(entry, error)
+            values = coded._asdict()
+            data = values.pop("data") or b""  # of a failure there is none
+            status = FAILED if coded.data is None else CODED
+            return row_of(entry, status, bytes=len(data), crc=zlib.crc32(data), **values)
         finally:
             with suppress(OSError):
                 shutil.rmtree(os.path.join(self.folder, str(number)))

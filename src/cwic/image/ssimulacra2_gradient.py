@@ -9,7 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.image.ssimulacra2 import ABSORBANCE, BIAS, C2, CURVE, ERROR_SCALE, MIX, POWER, SCALES, SHIFT, WEIGHTS, halved
+from cwic.image.ssimulacra2 import (
+    ABSORBANCE,
+    BIAS,
+    C2,
+    CURVE,
+    ERROR_SCALE,
+    MIX,
+    POWER,
+    SCALES,
+    SHIFT,
+    WEIGHTS,
+    halved,
+    points,
+)
 from cwic.image.window import TAPS, Floats, filtered
 
 _RADIUS = TAPS // 2
@@ -39,18 +52,17 @@ def ssimulacra2_gradient(x: Floats, x_hat: Floats) -> tuple[float, Floats]:
     total = slopes[-1]
     for slope in reversed(slopes[:-1]):
         total = slope + _halved_back(total, slope.shape)
-    points, by_error = _points(error)
-    return points, total * _linear_slope(np.clip(x_hat, 0, 1)) * np.float32(by_error)
+    return points(error), total * _linear_slope(np.clip(x_hat, 0, 1)) * np.float32(_points_slope(error))
 
 
-def _points(error: float) -> tuple[float, float]:
-    """The points of a weighted error, and their derivative by it."""
+def _points_slope(error: float) -> float:
+    """The derivative of `points`; 0 for equal pictures."""
     scaled = ERROR_SCALE * error
     curve = scaled * (CURVE[0] + scaled * (CURVE[1] + scaled * CURVE[2]))
     if curve <= 0:
-        return 100.0, 0.0
+        return 0.0
     slope = ERROR_SCALE * (CURVE[0] + scaled * (2 * CURVE[1] + scaled * 3 * CURVE[2]))
-    return 100 - 10 * curve**POWER, -10 * POWER * curve ** (POWER - 1) * slope
+    return -10 * POWER * curve ** (POWER - 1) * slope
 
 
 def _error(light: Floats, light_hat: Floats, weights: NDArray[np.float64]) -> tuple[float, Floats]:
