@@ -45,15 +45,18 @@ def bad(wrong: bool, text: str) -> int:
     return int(wrong)
 
 
-def make_pictures(folder: Path, count: int, size: tuple[int, int]) -> None:
+def make_pictures(folder: Path, asked: argparse.Namespace) -> None:
     """Parts of a photograph, in a tree."""
-    width, height = size
-    with Image.open(PHOTOGRAPH) as photograph:
-        for number in range(count):
-            left, top = number * 11 % (photograph.width - width), number * 7 % (photograph.height - height)
-            path = folder / f"{number % 5}" / f"{number:05}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            photograph.convert("RGB").crop((left, top, left + width, top + height)).save(path)
+    width, height = asked.side
+    with Image.open(asked.photograph) as file:
+        photograph = file.convert("RGB")
+    if photograph.width <= width or photograph.height <= height:
+        raise SystemExit(f"--side {width} {height}: {asked.photograph} is not larger")
+    for number in range(asked.pictures):
+        left, top = number * 11 % (photograph.width - width), number * 7 % (photograph.height - height)
+        path = folder / f"{number % 5}" / f"{number:05}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        photograph.crop((left, top, left + width, top + height)).save(path)
 
 
 @contextmanager
@@ -162,7 +165,7 @@ def nodes(asked: argparse.Namespace) -> int:
     seconds, wrong = {}, 0
     with tempfile.TemporaryDirectory() as place, s3_server() as port:
         photos, local = Path(place, "photos"), Path(place, "local")
-        make_pictures(photos, asked.pictures, asked.side)
+        make_pictures(photos, asked)
         use(port)
         upload(photos)
         subprocess.run([sys.executable, "-m", "cwic", "encode", photos, "-o", local, "-j", "2"], check=True, **_SILENT)
@@ -192,7 +195,7 @@ def kills(asked: argparse.Namespace) -> int:
     random, wrong = Random(0), 0
     kinds = ("worker", "node", "driver")
     with tempfile.TemporaryDirectory() as place, s3_server() as port:
-        make_pictures(Path(place, "photos"), asked.pictures, asked.side)
+        make_pictures(Path(place, "photos"), asked)
         use(port)
         upload(Path(place, "photos"))
         target, cluster = f"s3://{BUCKET}/killed", Cluster(2)
@@ -352,7 +355,7 @@ def refusing_store(asked: argparse.Namespace) -> int:
     with ExitStack() as stack:
         place = stack.enter_context(tempfile.TemporaryDirectory())
         port = stack.enter_context(s3_server())
-        make_pictures(Path(place), asked.pictures, asked.side)
+        make_pictures(Path(place), asked)
         use(port)
         upload(Path(place))
         _Refusing.behind = port
@@ -383,6 +386,7 @@ def main() -> int:
         command = commands.add_parser(name)
         command.add_argument("--pictures", type=int, default=500)
         command.add_argument("--side", type=int, nargs=2, default=(256, 192))
+        command.add_argument("--photograph", type=Path, default=PHOTOGRAPH, help="what the pictures are cut from")
         command.add_argument("--shard", type=int, default=10)
         command.add_argument("--kills", type=int, default=5)
     asked = parser.parse_args()

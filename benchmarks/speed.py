@@ -162,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     name, image = picture()
     runs = engine("cpu")
     print(f"{name} at {SIZE[0]}x{SIZE[1]}; {thread_count()} threads each, {os.cpu_count()} cores")
-    reduced = ", in bfloat16 where that is allowed" if runs.bfloat16 else ""
+    reduced = ", in bfloat16" if runs.bfloat16 else ""
     release = import_module(runs.name).__version__.split("-")[0]
     print(f"{runs.name} {release}{reduced}; libavif {features.version('avif')}")
     print(f"medians of {REPEATS} runs in turn, models loaded, in ms")

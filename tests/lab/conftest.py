@@ -83,10 +83,9 @@ def model(small: CwicConfig, make_model: Callable[[CwicConfig], CwicModel]) -> C
 
 @pytest.fixture(params=[engine.OnnxRuntime.name, engine.OpenVino.name])
 def any_engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Runs the test with each engine, in single precision."""
+    """Runs the test with each engine."""
     pytest.importorskip(request.param)
     monkeypatch.setenv(engine.ENGINE_VARIABLE, request.param)
-    monkeypatch.setenv(engine.PRECISION_VARIABLE, "float32")
     monkeypatch.setattr(engine, "_ENGINES", {})
     return str(request.param)
 

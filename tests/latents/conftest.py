@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cwic.config import CwicConfig
 from cwic.entropy.tables import Tables, gaussian_tables
 from cwic.latents.levels import KNOTS
+from cwic.latents.native import EXACT_VARIABLE, LIBRARIES, NUMPY, usable
 from cwic.latents.quadtree import QuadtreePrior
 from cwic.latents.scales import scale_grid
 
@@ -72,8 +73,14 @@ def tensors(small: CwicConfig) -> Tensors:
     return random_prior(small)
 
 
-@pytest.fixture
-def prior(small: CwicConfig, tensors: Tensors) -> QuadtreePrior:
+@pytest.fixture(params=[NUMPY, *LIBRARIES])
+def prior(
+    small: CwicConfig, tensors: Tensors, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> QuadtreePrior:
+    """The same prior by numpy, and by each library that runs here."""
+    if request.param not in (NUMPY, *usable()):
+        pytest.skip(f"the library {request.param} is not here, or this processor does not run it")
+    monkeypatch.setenv(EXACT_VARIABLE, request.param)
     return QuadtreePrior(small, tensors)
 
 

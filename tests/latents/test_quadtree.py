@@ -139,4 +139,9 @@ def test_no_mean_is_larger_than_is_said(prior: QuadtreePrior, z_hat: np.ndarray)
     level = 500
     state = prior._h_s(z_hat << 6)
     mean, _ = prior._predict(0, state, level)
-    assert 0 < np.abs(mean).max() <= prior.mean_reach
+    assert 0 < np.abs(mean).max() <= max(head.reach for head in prior._heads)
+
+
+def test_no_decoded_value_is_larger_than_is_said(prior: QuadtreePrior, z_hat: np.ndarray) -> None:
+    y_hat = prior.traverse(z_hat, 1000, lambda known: np.full(known.indexes.shape, 32767, np.int32))
+    assert 32767 << 6 < np.abs(y_hat).max() <= prior.value_reach

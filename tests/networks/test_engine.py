@@ -45,18 +45,20 @@ def test_every_engine_computes_the_graph(name: str, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("name", ENGINES)
-@pytest.mark.parametrize("precision", ["", "float32"])
-def test_bfloat16_is_used_where_it_is_allowed_only(name: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("precision", ["", "float32", "bfloat16"])
+def test_bfloat16_is_used_where_it_is_asked_for_only(
+    name: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(ENGINE_VARIABLE, name)
     monkeypatch.setenv(PRECISION_VARIABLE, precision)
     monkeypatch.setattr(module, "_ENGINES", {})
     whole, reduced = (np.abs(network()({"x": X}, reduced=reduced) - expected()).max() for reduced in (False, True))
     assert whole < 1e-3
     assert (1e-2 < reduced < 1) == engine().bfloat16
-    assert not (engine().bfloat16 and (precision == "float32" or name == "onnxruntime"))
+    assert not (engine().bfloat16 and (precision != "bfloat16" or name == "onnxruntime"))
 
 
-def test_bfloat16_is_offered_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_for_reduced_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
 
     class Fake:

@@ -49,6 +49,6 @@ def test_the_analysis_is_a_file_of_its_own() -> None:
 
 
 def test_a_model_whose_values_could_be_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(QuadtreePrior, "mean_reach", 1 << 40)
+    monkeypatch.setattr(QuadtreePrior, "value_reach", 1 << 31)
     with pytest.raises(ModelError, match="32 bits"):
         page_model("cwic-s")

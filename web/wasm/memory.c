@@ -1,4 +1,10 @@
+// The arena in the module's linear memory: it only ever grows.
 #include "memory.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "export.h"
 
 #define PAGE 65536u
 

@@ -1,4 +1,5 @@
 // Planes of samples without loss (docs/format.md, section 7).
+#include "export.h"
 #include "lzma2.h"
 #include "memory.h"
 #include "status.h"

@@ -24,9 +24,11 @@ from cwic.latents.int8 import (
     leaky_relu,
     shift_round,
 )
-from cwic.latents.levels import KNOTS, interpolate
+from cwic.latents.levels import KNOTS, MAX_LEVEL, interpolate
+from cwic.latents.native import VALUE_LIMIT, NativePrior, fits_c, library
 from cwic.latents.passes import PASSES, channel_parts, from_phases, groups, join_passes, to_phases
 from cwic.latents.scales import scale_index
+from cwic.latents.symbols import SYMBOL_MAX
 from cwic.latents.tensors import take
 from cwic.latents.threads import in_bands
 
@@ -127,11 +129,14 @@ class QuadtreePrior:
         self._log2_magnitude = take(tensors, "magnitude_table", "int32", magnitudes)
         self._log2_gain_magnitude = take(tensors, "gain_magnitude_table", "int32", 2 * GAIN_OCTAVES * octave + 1)
         self._prove_bounds()
+        self._native = self._in_c(config, tensors)
 
     @property
-    def mean_reach(self) -> int:
-        """No mean, a stream in units of y, is larger."""
-        return max(head.reach for head in self._heads)
+    def value_reach(self) -> int:
+        """No decoded value, with `VALUE_BITS` fractional bits, is larger."""
+        gain = max(int(self.gain(self.log2_gain(level)).max()) for level in range(MAX_LEVEL + 1))
+        mean = (max(head.reach for head in self._heads) * gain >> (STREAM_BITS + GAIN_BITS - VALUE_BITS)) + 1
+        return ((SYMBOL_MAX + 1) << VALUE_BITS) + mean
 
     def z_index(self, level: int) -> NDArray[np.uint8]:
         """The scale index of each channel of z at `level`: uint8 `[C_z]`."""
@@ -155,10 +160,15 @@ class QuadtreePrior:
         them, the decoder reads them. Returns y_hat, int64 `[h, w, M]` with `VALUE_BITS` fractional bits, in
         quantisation steps.
         """
+        log2_gains = channel_parts(self.log2_gain(level))
+        gains = [self.gain(log2_gain) for log2_gain in log2_gains]
+        if self._native is not None:
+            return self._native.traverse(
+                z_hat, level, lambda k, indexes, means_hat: code(LatentPass(k, indexes, means_hat, gains[k]))
+            )
         state = self._h_s(z_hat << Z_BITS)
         parts = []
-        for k, log2_gain in enumerate(channel_parts(self.log2_gain(level))):
-            gain = self.gain(log2_gain)
+        for k, (log2_gain, gain) in enumerate(zip(log2_gains, gains, strict=True)):
             mean, log2_scale = self._predict(k, state, level)
             indexes = scale_index(log2_scale + log2_gain)
             means_hat = shift_round(mean * gain, STREAM_BITS + GAIN_BITS - VALUE_BITS)
@@ -194,6 +204,13 @@ class QuadtreePrior:
         reference = self._log2_gain_magnitude[log2_gain + (GAIN_OCTAVES << STREAM_BITS)]
         clipped = np.clip(in_y, -VALUE_CLAMP, VALUE_CLAMP).astype(np.int32)
         return np.concatenate([clipped, magnitude - reference], axis=-1)
+
+    def _in_c(self, config: CwicConfig, tensors: Tensors) -> NativePrior | None:
+        """The same in C, where there is a library and its 32 bits hold every decoded value of this model."""
+        found = library()
+        if found is None or self.value_reach >= VALUE_LIMIT or not fits_c(config):
+            return None
+        return NativePrior(found, config, tensors)
 
     def _prove_bounds(self) -> None:
         """Raises `ModelError` unless streams fit int32: they are sums of outputs, no layer more than four times."""

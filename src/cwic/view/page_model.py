@@ -16,10 +16,8 @@ from safetensors.numpy import save
 
 from cwic.config import CwicConfig
 from cwic.errors import ModelError
-from cwic.latents.int8 import STREAM_BITS
-from cwic.latents.levels import MAX_LEVEL
-from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, QuadtreePrior
-from cwic.latents.symbols import SYMBOL_MAX
+from cwic.latents.native import VALUE_LIMIT, fits_c
+from cwic.latents.quadtree import QuadtreePrior
 from cwic.models import catalog
 from cwic.models.base import ModelData
 from cwic.models.cwic import preview_maps
@@ -36,7 +34,6 @@ PREVIEW = "preview."
 """The beginning of the names of `weight` `[12, M]` and `bias` `[12]` of previews. Their rows are the colours and, for
 each, the squares of a latent in raster order."""
 SUFFIX = ".safetensors"
-_INT32 = 1 << 31
 
 
 def page_models() -> dict[str, str]:
@@ -92,12 +89,8 @@ def _network(data: ModelData, graph: Graph) -> NDArray[np.uint8]:
 
 def _prove_bounds(data: ModelData, config: CwicConfig) -> None:
     """Raise `ModelError` unless decoded values fit the page's 32 bits, and all widths are multiples of 8."""
-    prior = QuadtreePrior(config, data.exact)
-    gain = max(int(prior.gain(prior.log2_gain(level)).max()) for level in range(MAX_LEVEL + 1))
-    mean = (prior.mean_reach * gain >> (STREAM_BITS + GAIN_BITS - VALUE_BITS)) + 1
-    value = ((SYMBOL_MAX + 1) << VALUE_BITS) + mean
-    if value >= _INT32:
+    value = QuadtreePrior(config, data.exact).value_reach
+    if value >= VALUE_LIMIT:
         raise ModelError(f"the page cannot decode this model: its values reach {value}, which 32 bits do not hold")
-    widths = (config.hyper_channels, config.hyper_width, config.context_width, config.M // 2)
-    if any(width % 8 for width in widths):
-        raise ModelError(f"the page cannot decode this model: its widths {widths} are not multiples of 8")
+    if not fits_c(config):
+        raise ModelError("the page cannot decode this model: its exact networks have other sizes than the page's")

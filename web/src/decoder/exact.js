@@ -1,4 +1,4 @@
-// All that decides bits, in the wasm module of web/wasm: its memory, its model, and its calls.
+// All that decides bits, in the wasm module of native/ and web/wasm: its memory, its model, and its calls.
 import { CwicError, FormatError, LimitError, ModelError } from './errors.js';
 
 const KNOTS = 9;
@@ -29,7 +29,7 @@ function check(status) {
   if (status) throw (STATUS[status] ?? (() => new CwicError(`the decoder failed: ${status}`)))();
 }
 
-// What web/wasm/model.c reads, in its order: [name, type, shape].
+// What native/model.c reads, in its order: [name, type, shape].
 function layout({ M, hyper_channels: C, hyper_width: W, context_width: D, context_blocks: blocks }) {
   const layer = (name, weight, outputs) => [
     [`prior.networks.${name}.weight`, 'I8', weight],
@@ -109,14 +109,14 @@ export class Exact {
     return this.#latents(h, w, (y_hat) => {
       const crc = payload[0] | (payload[1] << 8);
       const data = this.#put(coded);
-      return this.wasm.tile_read(this.model, data, coded.length, crc, tile, h, w, level, y_hat);
+      return this.wasm.tile_read(this.decoder, data, coded.length, crc, tile, h, w, level, y_hat);
     });
   }
 
   // y_hat of analysed pixels: `y` Float32Array [M, h, w], `z` Int16Array [h/4, w/4, C] (docs/format.md, section 8).
   writeTile(y, z, h, w, level) {
     return this.#latents(h, w, (y_hat) =>
-      this.wasm.tile_write(this.model, this.#put(y), this.#put(z), h, w, level, y_hat),
+      this.wasm.tile_write(this.decoder, this.#put(y), this.#put(z), h, w, level, y_hat),
     );
   }
 
@@ -134,7 +134,7 @@ export class Exact {
     return this.#call(() => {
       const { M } = this.config;
       const [log2, gain] = [this.#take(4 * M), this.#take(8 * M)];
-      check(this.wasm.model_gains(this.model, level, log2, gain));
+      check(this.wasm.decoder_gains(this.decoder, level, log2, gain));
       const { buffer } = this.wasm.memory;
       return { log2: new Int32Array(buffer, log2, M).slice(), gain: new Float64Array(buffer, gain, M).slice() };
     });
@@ -150,8 +150,8 @@ export class Exact {
       at += size(part);
     }
     const { M, hyper_channels: C, hyper_width: W, context_width: D, context_blocks: blocks } = this.config;
-    this.model = this.wasm.model_load(block, M, C, W, D, blocks, this.tables, this.frequencies);
-    if (!this.model) throw new ModelError('the integer tensors of the model do not fit together');
+    this.decoder = this.wasm.decoder_load(block, M, C, W, D, blocks, this.tables, this.frequencies);
+    if (!this.decoder) throw new ModelError('the integer tensors of the model do not fit together');
     this.idle = this.wasm.memory.buffer.byteLength;
   }
 

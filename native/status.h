@@ -1,4 +1,4 @@
-// How a call ends. The JavaScript beside this module turns each into a typed error with a sentence.
+// How a call ends. Those who call turn each into a typed error with a sentence.
 #pragma once
 
 enum status {

@@ -3,7 +3,7 @@
 #pragma once
 #include <stdint.h>
 
-// A linear map of channels: weights packed for `multiply`, and per output a multiplier and a bias.
+// A linear map of channels: packed weights, and per output a multiplier and a bias.
 typedef struct {
     int inputs, outputs;
     const int16_t *weight;
@@ -28,6 +28,9 @@ void lower(const int32_t *stream, int count, int16_t *out);
 
 // Leaky ReLU of slope 1/8, in place.
 void leaky(int32_t *stream, int64_t count);
+
+// to += other, for `count` numbers.
+void add(int32_t *to, const int32_t *other, int64_t count);
 
 // The stream that a layer makes of `rows` rows of activations [rows][inputs].
 void pointwise_stream(const Pointwise *layer, const int16_t *rows, int count, int32_t *out);

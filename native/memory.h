@@ -1,9 +1,7 @@
-// An arena in the module's linear memory: allocation only ever moves a mark forwards.
+// An arena: memory that is taken piece by piece, and given back all at once. web/wasm/memory.c has it for the browser,
+// host.c for this machine.
 #pragma once
 #include <stddef.h>
-#include <stdint.h>
-
-#define EXPORT(name) __attribute__((export_name(#name)))
 
 // Memory of `size` bytes, aligned to 16, with undefined content; NULL if there is no more.
 void *take(size_t size);

@@ -1,5 +1,7 @@
 #include "prior.h"
 
+#include <string.h>
+
 #include "memory.h"
 #include "status.h"
 
@@ -56,7 +58,7 @@ static void shuffle(const int32_t *from, int h, int w, int c, int32_t *to) {
     for (int row = 0; row < h; row++)
         for (int column = 0; column < w; column++)
             for (int part = 0; part < 4; part++, from += c)
-                __builtin_memcpy(to + ((size_t)(2 * row + part / 2) * 2 * w + 2 * column + part % 2) * c, from,
+                memcpy(to + ((size_t)(2 * row + part / 2) * 2 * w + 2 * column + part % 2) * c, from,
                                  c * sizeof *to);
 }
 
@@ -75,7 +77,7 @@ static void mixed(const Depthwise *layer, int32_t *t, int h, int w, int16_t *pad
     lower_padded(t, h, w, layer->channels, padded);
     for (int row = 0; row < h; row++, t += size) {
         depthwise_row(layer, padded, w, row, line);
-        for (int k = 0; k < size; k++) t[k] += line[k];
+        add(t, line, size);
     }
 }
 
@@ -104,15 +106,9 @@ static int32_t *hyper_synthesis(const Model *model, const int16_t *z, int h, int
     return state;
 }
 
-// Room for the work on one pass.
-typedef struct {
-    int32_t *t, *next;
-    int16_t *padded, *rows, *hidden;
-    int32_t *sums;
-} Room;
-
-// t + project(leaky(expand(mix(t)))), from room->t to room->next, which then change places.
-static void context_block(const Block *block, Room *room, int h, int w) {
+// t + project(leaky(expand(mix(t)))), from `t` to `next`, which then change places.
+static void context_block(const Block *block, Traversal *room) {
+    int h = room->h, w = room->w;
     int channels = block->mix.channels, together = w < BAND ? BAND / w : 1;
     lower_padded(room->t, h, w, channels, room->padded);
     for (int row = 0; row < h; row += together) {
@@ -123,22 +119,23 @@ static void context_block(const Block *block, Room *room, int h, int w) {
         pointwise_lowered_leaky(&block->expand, room->rows, positions, room->sums, room->hidden);
         pointwise_stream(&block->project, room->hidden, positions, room->sums);
         size_t first = (size_t)row * w * channels;
-        for (int k = 0; k < positions * channels; k++) room->next[first + k] = room->t[first + k] + room->sums[k];
+        memcpy(room->next + first, room->t + first, (size_t)positions * channels * sizeof *room->next);
+        add(room->next + first, room->sums, (int64_t)positions * channels);
     }
     int32_t *done = room->next;
     room->next = room->t;
     room->t = done;
 }
 
-// Indexes and means of pass k.
-static void predict(const Model *model, int k, const int32_t *state, int h, int w, int level, const int32_t *log2_gain,
-                    Room *room, Pass *pass) {
-    int channels = model->width, group = model->M / 4;
+void traversal_predict(Traversal *room, int k, uint8_t *indexes, int64_t *means) {
+    const Model *model = room->model;
+    const int32_t *state = room->state, *log2_gain = room->log2_gain;
+    int h = room->h, w = room->w, channels = model->width, group = model->M / 4;
     int32_t *added = room->sums;
-    for (int c = 0; c < channels; c++) added[c] = interpolate(model->level[k], channels, level, c);
+    for (int c = 0; c < channels; c++) added[c] = interpolate(model->level[k], channels, room->level, c);
     for (size_t at = 0; at < (size_t)h * w * channels; at += channels)
         for (int c = 0; c < channels; c++) room->t[at + c] = state[at + c] + added[c];
-    for (int i = 0; i < model->blocks; i++) context_block(&model->block[k][i], room, h, w);
+    for (int i = 0; i < model->blocks; i++) context_block(&model->block[k][i], room);
     leaky(room->t, (int64_t)h * w * channels);
     for (int row = 0; row < h; row++)
         for (int side = 0; side < 2; side++) {
@@ -154,9 +151,9 @@ static void predict(const Model *model, int k, const int32_t *state, int h, int 
                     size_t to = (((size_t)(row / 2) * (w / 2) + first + n) * 4 + phase) * group;
                     for (int j = 0; j < group; j++) {
                         int32_t gain = log2_gain[4 * j + g];
-                        pass->indexes[to + j] = scale_index(log2_scale[j] + gain);
-                        pass->means[to + j] = shift_round(mean[j] * prior_gain(model, gain),
-                                                          STREAM_BITS + GAIN_BITS - VALUE_BITS);
+                        indexes[to + j] = scale_index(log2_scale[j] + gain);
+                        means[to + j] = shift_round(mean[j] * prior_gain(model, gain),
+                                                    STREAM_BITS + GAIN_BITS - VALUE_BITS);
                     }
                 }
             }
@@ -164,9 +161,11 @@ static void predict(const Model *model, int k, const int32_t *state, int h, int 
 }
 
 // What was decoded in pass k, fed back: state += embed(features).
-static void feed_back(const Model *model, int k, int32_t *state, int h, int w, const int32_t *log2_gain,
-                      const int32_t *y_hat, Room *room) {
-    int channels = model->width, group = model->M / 4;
+static void feed_back(Traversal *room, int k, const int32_t *y_hat) {
+    const Model *model = room->model;
+    const int32_t *log2_gain = room->log2_gain;
+    int32_t *state = room->state;
+    int h = room->h, w = room->w, channels = model->width, group = model->M / 4;
     for (int row = 0; row < h; row++)
         for (int side = 0; side < 2; side++) {
             int g = (2 * (row % 2) + side) ^ STEPS[k];
@@ -190,41 +189,39 @@ static void feed_back(const Model *model, int k, int32_t *state, int h, int w, c
                 pointwise_stream(&model->embed[g], room->rows, count, room->sums);
                 for (int n = 0; n < count; n++) {
                     int32_t *to = state + ((size_t)row * w + 2 * (first + n) + side) * channels;
-                    for (int c = 0; c < channels; c++) to[c] += room->sums[(size_t)n * channels + c];
+                    add(to, room->sums + (size_t)n * channels, channels);
                 }
             }
         }
 }
 
-int prior_traverse(const Model *model, const int16_t *z, int h, int w, int level, Coder code, void *context,
-                   int32_t *y_hat) {
+int traversal_begin(Traversal *room, const Model *model, const int16_t *z, int h, int w, int level) {
     int channels = model->width, group = model->M / 4, widest = channels > 2 * group ? channels : 2 * group;
     int band = w > 2 * BAND ? w : 2 * BAND;
     size_t size = (size_t)h * w * channels;
-    int32_t *state = hyper_synthesis(model, z, h, w);
-    Room room = {take(size * 4), take(size * 4), take((size_t)(h + 2) * (w + 2) * channels * 2),
-                 take((size_t)band * widest * 2), take((size_t)band * widest * 2), take((size_t)band * widest * 4)};
-    Pass pass = {.count = (uint32_t)h * w * group};
-    pass.indexes = take(pass.count), pass.symbols = take((size_t)pass.count * 2), pass.means = take((size_t)pass.count * 8);
-    int32_t *log2_gain = take((size_t)model->M * 4);
-    if (!state || !room.t || !room.next || !room.padded || !room.rows || !room.hidden || !room.sums || !pass.indexes ||
-        !pass.symbols || !pass.means || !log2_gain)
+    *room = (Traversal){.model = model, .h = h, .w = w, .level = level};
+    room->state = hyper_synthesis(model, z, h, w);
+    room->t = take(size * 4), room->next = take(size * 4);
+    room->padded = take((size_t)(h + 2) * (w + 2) * channels * 2);
+    room->rows = take((size_t)band * widest * 2), room->hidden = take((size_t)band * widest * 2);
+    room->sums = take((size_t)band * widest * 4);
+    room->log2_gain = take((size_t)model->M * 4);
+    if (!room->state || !room->t || !room->next || !room->padded || !room->rows || !room->hidden || !room->sums ||
+        !room->log2_gain)
         return NO_MEMORY;
-    prior_log2_gains(model, level, log2_gain);
-    for (int k = 0; k < PASSES; k++) {
-        predict(model, k, state, h, w, level, log2_gain, &room, &pass);
-        int status = code(context, k, &pass);
-        if (status) return status;
-        size_t from = 0;
-        for (int row = 0; row < h; row += 2)
-            for (int column = 0; column < w; column += 2)
-                for (int phase = 0; phase < 4; phase++) {
-                    int32_t *to = y_hat + ((size_t)(row + phase / 2) * w + column + phase % 2) * model->M;
-                    for (int j = 0; j < group; j++, from++)
-                        to[4 * j + (phase ^ STEPS[k])] =
-                            (int32_t)(pass.symbols[from] * (1 << VALUE_BITS) + pass.means[from]);
-                }
-        if (k + 1 < PASSES) feed_back(model, k, state, h, w, log2_gain, y_hat, &room);
-    }
+    prior_log2_gains(model, level, room->log2_gain);
     return DONE;
+}
+
+void traversal_take(Traversal *room, int k, const int16_t *symbols, const int64_t *means, int32_t *y_hat) {
+    int h = room->h, w = room->w, M = room->model->M, group = M / 4;
+    size_t from = 0;
+    for (int row = 0; row < h; row += 2)
+        for (int column = 0; column < w; column += 2)
+            for (int phase = 0; phase < 4; phase++) {
+                int32_t *to = y_hat + ((size_t)(row + phase / 2) * w + column + phase % 2) * M;
+                for (int j = 0; j < group; j++, from++)
+                    to[4 * j + (phase ^ STEPS[k])] = (int32_t)(symbols[from] * (1 << VALUE_BITS) + means[from]);
+            }
+    if (k + 1 < PASSES) feed_back(room, k, y_hat);
 }

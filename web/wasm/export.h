@@ -1,0 +1,4 @@
+// What JavaScript calls.
+#pragma once
+
+#define EXPORT(name) __attribute__((export_name(#name)))
