@@ -145,3 +145,33 @@ sys.exit(os.waitstatus_to_exitcode(status))
     paths = {"PYTHONPATH": str(Path(__file__).parents[2] / "src"), ENGINE_VARIABLE: name}
     command = [sys.executable, "-c", script, str(golden)]
     assert subprocess.run(command, env=os.environ | paths, timeout=120, check=False).returncode == 0
+
+
+FIRST_RUNS = """
+import os, sys, threading
+import numpy as np
+from cwic.networks.engine import engine
+from cwic.networks.graph import Graph, Node
+from cwic.networks.onnx_bytes import onnx_bytes
+
+sys.setswitchinterval(1e-6)
+graph = Graph({"a": ("float32", 2), "b": ("float32", 2)}, (Node("MatMul", ("a", "b"), ("c",), {}),), ("c",))
+run = engine().load(onnx_bytes(graph, {}), bfloat16=False)
+ones, together = np.ones((8, 8), np.float32), threading.Barrier(8)
+threads = [
+    threading.Thread(target=lambda: (together.wait(), run({"a": ones, "b": ones})), daemon=True) for _ in range(8)
+]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join(20)
+    if thread.is_alive():
+        os._exit(1)
+"""
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_threads_may_run_the_first_network_at_once(name: str) -> None:
+    for _ in range(3):
+        environment = os.environ | {ENGINE_VARIABLE: name}
+        assert subprocess.run([sys.executable, "-c", FIRST_RUNS], env=environment, check=False).returncode == 0

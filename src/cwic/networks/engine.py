@@ -88,6 +88,9 @@ class OpenVino:
         import openvino
 
         self._core = openvino.Core()
+        # OpenVINO's binding to numpy starts with the first tensor. Two threads that start it at once wait for each
+        # other for ever; here there is one.
+        openvino.Tensor(np.zeros(1, np.float32)).data.copy()
         native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.bfloat16 = native and os.environ.get(PRECISION_VARIABLE, "") == "bfloat16"
 
