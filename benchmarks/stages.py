@@ -25,9 +25,11 @@ from PIL import Image
 
 import cwic
 from cwic.latents.int8 import PhasePointwise
+from cwic.latents.native import NativePrior
 from cwic.latents.quadtree import ContextBlock, HyperSynthesis, QuadtreePrior
 from cwic.latents.symbols import SymbolReader, SymbolWriter
 from cwic.models import catalog
+from cwic.models import cwic as cwic_model
 from cwic.models.cwic import CwicModel
 from cwic.networks.engine import engine
 from cwic.networks.product import product
@@ -45,6 +47,8 @@ STAGES: tuple[tuple[str, Any, str, str], ...] = (
     ("h_s, exact", HyperSynthesis, "__call__", "h_s"),
     ("context: blocks, exact", ContextBlock, "__call__", "context"),
     ("context: heads and embedding, exact", PhasePointwise, "__call__", ""),
+    ("the prior in C, exact", NativePrior, "traverse", "context"),
+    ("rounding", cwic_model, "round_by_cost", ""),
     ("the rest of the four passes", QuadtreePrior, "traverse", ""),
     ("symbols to bytes", SymbolWriter, "put", ""),
     ("bytes to symbols", SymbolReader, "get", ""),

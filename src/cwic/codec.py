@@ -175,7 +175,7 @@ def decode(
             file opened in binary mode, read from where it stands to its end.
         crop: left, top, width and height of a part to decode alone. Only the tiles that it needs are read and verified.
         scale: 8 or 16 for a small picture, of the means of squares of so many pixels or nearly that (docs/scale.md), in
-            about half the time. Of a `crop` it has all squares that meet it.
+            about a quarter of the time. Of a `crop` it has all squares that meet it.
         model: needed where the file's model is neither in the package nor in a folder that the environment variable
             CWIC_MODELS lists: the path of its weight file.
         jobs: tiles to work on at a time, in threads.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import runpy
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,53 +9,51 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-
-pytestmark = pytest.mark.usefixtures("fake_codec")
+COLUMNS = 2  # what every line of a table begins with: a way and a start
 
 
 @pytest.fixture
-def main(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """The script's, for one run of one model."""
+def script(load_script: Callable[[Path], Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.delenv("CWIC_DATA", raising=False)
-    main = runpy.run_path(str(ROOT / "benchmarks" / "speed.py"))["main"]
-    main.__globals__.update(REPEATS=1, MODELS=("cwic-s",))
-    return main
+    script = load_script(ROOT / "benchmarks" / "speed.py")
+    monkeypatch.setitem(script.SIZES, "small", (192, 128))
+    return script
 
 
-def _numbers(line: str) -> list[float]:
-    return [float(word) for word in line.split()[1:]]
-
-
-def test_prints_both_ways_beside_avif(main: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
-    main([])
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("coffee.png at 768x512")
-    assert lines[1].startswith(("onnxruntime ", "openvino "))
-    assert [line.split()[0] for line in lines[-2:]] == ["encode", "decode"]
-    for line in lines[-2:]:
-        ours, theirs, ratio = _numbers(line)
-        assert ratio == pytest.approx(ours / theirs, rel=0.2, abs=0.1)
-
-
-def test_another_version_takes_its_turn(main: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--against", str(ROOT / "src")])
-    lines = capsys.readouterr().out.splitlines()
-    assert "; other: " in lines[-4]
-    assert lines[-3].split()[-2:] == ["other", "cwic/other"]
-    for line in lines[-2:]:
-        ours, _, _, other, ratio = _numbers(line)
-        assert other > 0
-        assert ratio == pytest.approx(ours / other, rel=0.2, abs=0.1)
-
-
-def test_a_version_that_cannot_run_is_said(
-    main: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_all_take_turns_and_are_kept(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(script, "KEPT", tmp_path)
+    options = ["--runs", "1", "--threads", "1", "--model", "cwic-s", "--against", str(ROOT / "src"), "--name", "itself"]
+    script.main([*options, "--keep"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("coffee.png at 192x128")
+    assert re.search(r"(onnxruntime|openvino) [\d.]+.*; exact path: \w+; libavif", lines[1])
+    assert lines[-5].split() == ["cwic", "AVIF", "other", "/AVIF", "/other", "cores"]
+    for line in lines[-4:]:
+        ours, theirs, other, beside_avif, beside_other, *_ = map(float, line.split()[COLUMNS:])
+        assert beside_avif == pytest.approx(ours / theirs, rel=0.5)
+        assert beside_other == pytest.approx(ours / other, rel=0.1)
+    rows = json.loads((tmp_path / "times.json").read_text())
+    assert {(row["kind"], row["start"], row["way"]) for row in rows} == {
+        (kind, start, way)
+        for kind in ("cwic", "AVIF", "itself")
+        for start in ("loaded", "command")
+        for way in ("encode", "decode")
+    }
+    assert all(row["seconds"] > 0 and row["bytes"] > 0 and row["threads"] == row["runs"] == 1 for row in rows)
+
+    script.main(["--runs", "1", "--threads", "1", "--model", "cwic-s", "--keep"])
+    again = json.loads((tmp_path / "times.json").read_text())
+    assert {row["kind"] for row in again} == {"cwic", "AVIF"}  # the rows of one measurement replace one another
+
+
+def test_a_version_that_cannot_run_is_said(script: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "cwic").mkdir()
     (tmp_path / "cwic" / "__init__.py").write_text("raise ImportError('too old')")
-    main(["--against", str(tmp_path)])
-    out = capsys.readouterr().out
-    assert f"{tmp_path} has no cwic-s, or cannot run it" in out
-    assert len(_numbers(out.splitlines()[-1])) == 3
+    script.main(["--runs", "1", "--threads", "1", "--model", "cwic-s", "--against", str(tmp_path)])
+    out, err = capfd.readouterr()
+    assert "other cwic-s: a process ended" in err
+    assert out.splitlines()[-5].split() == ["cwic", "AVIF", "/AVIF", "cores"]
     with pytest.raises(SystemExit):
-        main(["--against", str(tmp_path / "cwic")])
+        script.main(["--against", str(tmp_path / "cwic")])

@@ -39,7 +39,7 @@ def decode(
         ),
     ] = None,
     scale: Annotated[
-        int, typer.Option("--scale", help="8 or 16: a small picture, in about half the time.", callback=_scale)
+        int, typer.Option("--scale", help="8 or 16: a small picture, in about a quarter of the time.", callback=_scale)
     ] = 1,
     recover: Annotated[bool, typer.Option("--recover", help="Write what is left of damaged files.")] = False,
     output_quality: Annotated[

@@ -63,7 +63,8 @@ class NativePrior:
         if not handle:
             raise MemoryError(f"no room for networks of {sizes}")
         self._handle = handle
-        weakref.finalize(self, library.exact_end, handle)
+        # Not at the end of the process: other threads may still be coding.
+        weakref.finalize(self, library.exact_end, handle).atexit = False
 
     def traverse(self, z_hat: NDArray[np.int32], level: int, code: Predicted) -> NDArray[np.int64]:
         """`cwic.latents.quadtree.QuadtreePrior.traverse`, but for the form of what `code` is asked."""
