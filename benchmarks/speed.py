@@ -51,7 +51,7 @@ STARTS = ("loaded", "command")
 CWIC = """
 import cwic
 encode = lambda: cwic.encode(image, quality=float(quality), model=model, strip=True)
-decode = lambda data: cwic.decode(data)
+decode = lambda data: cwic.decode(data, model=model if "." in model else None)
 """
 AVIF = """
 def encode():
@@ -102,7 +102,9 @@ class Subject(NamedTuple):
         """A whole command."""
         if self.kind == "AVIF":
             return [self.python, "-c", AVIF_COMMAND, way, str(source), str(target), self.quality, str(threads)]
-        options = ["-m", self.model, "-q", self.quality, "--strip"] if way == "encode" else []
+        options = ["-q", self.quality, "--strip"] if way == "encode" else []
+        if way == "encode" or "." in self.model:  # a file does not say where its weights are
+            options += ["-m", self.model]
         return [self.python, "-c", CWIC_COMMAND, way, str(source), "-o", str(target), "-f", *options]
 
 

@@ -59,7 +59,7 @@ static void shuffle(const int32_t *from, int h, int w, int c, int32_t *to) {
         for (int column = 0; column < w; column++)
             for (int part = 0; part < 4; part++, from += c)
                 memcpy(to + ((size_t)(2 * row + part / 2) * 2 * w + 2 * column + part % 2) * c, from,
-                                 c * sizeof *to);
+                       c * sizeof *to);
 }
 
 // A layer over the positions of a stream.
