@@ -156,11 +156,10 @@ def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
     out, err = process.communicate()
     if process.returncode or not out:
         raise SystemExit(f"the run ended with {process.returncode}: {out}{err}")
-    lines = out.splitlines()
     try:
-        found: dict[str, Any] = json.loads(lines[-1])
+        found: dict[str, Any] = json.loads(out.splitlines()[-1])
     except ValueError:
-        raise SystemExit(f"a line of the run is no JSON: {lines[-1]!r}\n{err[-2000:]}") from None
+        raise SystemExit(f"the last line of the run is no JSON: {out[-500:]!r}\n{err[-2000:]}") from None
     return found
 
 

@@ -218,7 +218,7 @@ def test_a_closed_image_is_one_as_in_all_of_pillow(tmp_path: Path) -> None:
 def test_pillows_limit_is_that_of_the_codec(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def keep(data: bytes, *, scale: int, limits: Limits) -> Image.Image:
+    def keep(data: bytes, *, limits: Limits, **others: int) -> Image.Image:
         seen.append(limits.max_pixels)
         return PHOTO
 

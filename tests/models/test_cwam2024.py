@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cwic.errors import FormatError, ModelError
-from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard
+from cwic.latents.scales import SYMBOL_MAX
+from cwic.latents.symbols import CodedLatents, Discard
 from cwic.latents.wide import FRACTION_BITS
 from cwic.models.base import encode
 from cwic.models.cwam2024 import Cwam2024Model

@@ -11,7 +11,8 @@ from cwic.config import CwicConfig
 from cwic.errors import FormatError, ModelError
 from cwic.latents.passes import split_passes
 from cwic.latents.quadtree import VALUE_BITS
-from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard
+from cwic.latents.scales import SYMBOL_MAX
+from cwic.latents.symbols import CodedLatents, Discard
 from cwic.models import cwic as module
 from cwic.models.base import encode
 from cwic.models.cwic import CwicModel

@@ -27,8 +27,7 @@ from cwic.latents.int8 import (
 from cwic.latents.levels import KNOTS, MAX_LEVEL, interpolate
 from cwic.latents.native import VALUE_LIMIT, NativePrior, fits_c, library
 from cwic.latents.passes import PASSES, channel_parts, from_phases, groups, join_passes, to_phases
-from cwic.latents.scales import scale_index
-from cwic.latents.symbols import SYMBOL_MAX
+from cwic.latents.scales import SYMBOL_MAX, scale_index
 from cwic.latents.tensors import take
 from cwic.latents.threads import in_bands
 

@@ -14,6 +14,8 @@ SCALE_MIN = 0.11
 LOG2_SCALE_MIN = round(math.log2(SCALE_MIN) * 256)
 SKIPPED = 0
 """The scale index at which a symbol is not coded: it is 0."""
+SYMBOL_MAX = 32767
+"""The encoder writes no larger symbol; a decoded one may be -SYMBOL_MAX - 1."""
 _RECIPROCAL, _RECIPROCAL_BITS = 43691, 21
 """x * 43691 >> 21 is x / 48 rounded down for every x that occurs: no division in the exact path."""
 

@@ -14,8 +14,6 @@ from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
 from cwic.latents.scales import SKIPPED
 
-SYMBOL_MAX = 32767
-
 
 class CodedLatents(NamedTuple):
     """A tile's coded bytes, the CRC-16 of its symbols, and `y_hat` as the decoder will see it."""

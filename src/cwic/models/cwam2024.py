@@ -11,8 +11,9 @@ from cwic.config import Cwam2024Config
 from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import ALIGNMENT
+from cwic.latents.scales import SYMBOL_MAX
 from cwic.latents.serial import SerialPrior, Wave
-from cwic.latents.symbols import SYMBOL_MAX, CodedLatents, Discard, Seen, SymbolReader, SymbolSink, SymbolWriter
+from cwic.latents.symbols import CodedLatents, Discard, Seen, SymbolReader, SymbolSink, SymbolWriter
 from cwic.latents.wide import FRACTION_BITS
 from cwic.models.base import CutLatents, Floats, Halo, ModelData, Outlook
 from cwic.networks.engine import Network

@@ -16,8 +16,8 @@ from cwic.latents.levels import KNOTS, interpolate_gain
 from cwic.latents.passes import PASSES, split_passes
 from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, Z_MAX, LatentPass, QuadtreePrior
 from cwic.latents.rounding import round_by_cost, symbol_costs
+from cwic.latents.scales import SYMBOL_MAX
 from cwic.latents.symbols import (
-    SYMBOL_MAX,
     CodedLatents,
     CutReader,
     Discard,
