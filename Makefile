@@ -13,7 +13,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The codec alone; the stamps make every later run work offline. It is installed again when its C is changed.
-$(RUNTIME): pyproject.toml constraints.txt $(wildcard native/*)
+$(RUNTIME): pyproject.toml constraints.txt $(wildcard native/*.*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	@touch $@

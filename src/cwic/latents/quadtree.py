@@ -24,7 +24,7 @@ from cwic.latents.int8 import (
     leaky_relu,
     shift_round,
 )
-from cwic.latents.levels import KNOTS, MAX_LEVEL, interpolate
+from cwic.latents.levels import KNOTS, interpolate
 from cwic.latents.native import VALUE_LIMIT, NativePrior, fits_c, library
 from cwic.latents.passes import PASSES, channel_parts, from_phases, groups, join_passes, to_phases
 from cwic.latents.scales import SYMBOL_MAX, scale_index
@@ -133,7 +133,10 @@ class QuadtreePrior:
     @property
     def value_reach(self) -> int:
         """No decoded value, with `VALUE_BITS` fractional bits, is larger."""
-        gain = max(int(self.gain(self.log2_gain(level)).max()) for level in range(MAX_LEVEL + 1))
+        # Between two knots no gain is larger than at the larger of both.
+        limit = GAIN_OCTAVES << STREAM_BITS
+        largest = min(int(self._log2_gain.max()), limit)
+        gain = int(self.gain(np.arange(-limit, max(largest, -limit) + 1, dtype=np.int32)).max())
         mean = (max(head.reach for head in self._heads) * gain >> (STREAM_BITS + GAIN_BITS - VALUE_BITS)) + 1
         return ((SYMBOL_MAX + 1) << VALUE_BITS) + mean
 
