@@ -203,6 +203,14 @@ def eye_table() -> str:
     return markdown(head, _known([[row[0], *(row[1 + i] for i in shown)] for row in rows]))
 
 
+def butteraugli_table() -> str:
+    """BD-rates of the models for the eye at equal Butteraugli, from results/butteraugli, in Markdown."""
+    eyes = [model for model in MODELS if model.endswith("-eye")]
+    peers = [*(peer for peer in AGAINST if peer.summary in FOR_THE_EYE), *(Peer(model, model) for model in MODELS)]
+    rows = [[peer.name, *(_bd("butteraugli", peer, model, "butteraugli")[0] for model in eyes)] for peer in peers]
+    return markdown(["against", *eyes], _known([row for row in rows if row[0] not in eyes]))
+
+
 def times_table() -> str:
     """Seconds to encode and to decode, of the models and of AVIF, from results/speed/times.json, in Markdown."""
     kept = json.loads((RESULTS / "speed" / "times.json").read_text("utf-8"))
@@ -225,6 +233,12 @@ def _beside(own: dict[tuple[str, str], float], other: dict[tuple[str, str], floa
     """The parts of the time of another version that loaded cwic takes to encode and to decode."""
     loaded = [(STARTS[0], way) for way in WAYS]
     return ", ".join(f"{own[key] / other[key]:.2f}" for key in loaded) if other else MISSING
+
+
+def attention_table() -> str:
+    """What attention is worth, from results/attention/table.md: the noise, and the arms at equal time."""
+    lines = (RESULTS / "attention" / "table.md").read_text("utf-8").splitlines()
+    return "\n\n".join("\n".join(line for line in lines if line.startswith(start)) for start in ("|", "Noise"))
 
 
 def rd_table(model: str) -> str:
@@ -263,12 +277,13 @@ def with_section(card: str) -> str:
 
 def documents() -> dict[Path, str]:
     """The documents that quote results, as they should be."""
-    readme, page = ROOT / "README.md", ROOT / "docs" / "results.md"
+    readme, page, attention = ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("results", "attention"))
     text = with_block(page.read_text("utf-8"), "bd-rates", beside_table())
     text = with_block(text, "times", times_table())
     texts = {
         readme: with_block(readme.read_text("utf-8"), "summary", summary_table()),
-        page: with_block(text, "eye-rates", eye_table()),
+        page: with_block(with_block(text, "eye-rates", eye_table()), "butteraugli", butteraugli_table()),
+        attention: with_block(attention.read_text("utf-8"), "attention", attention_table()),
     }
     for model in MODELS:
         card = ROOT / "src" / "cwic" / "weights" / f"{model}.md"

@@ -1,41 +1,25 @@
-"""Makes the golden files: `python tests/golden/make_cwic.py`, when weights or the format change.
+"""Makes golden files: `python tests/golden/make_cwic.py NAME ...`, for new weights or a new format.
 
 A golden file is decoded wherever the tests run: what one machine wrote, every other has to read to the same latents.
+Those of earlier weights are never made again: the file gets a new name, as its model does (`catalog.EARLIER`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import cwic
-from cwic.container import TILE, Container, read_container, unpack_tile
-from cwic.models import catalog
-from cwic.tiling.grid import Tiles
+from cwic.container import read_container
 
 GOLDEN = Path(__file__).parent
-PHOTOGRAPH = GOLDEN.parents[1] / "examples" / "chelsea.png"
-
-
-def latents_hash(container: Container) -> str:
-    """SHA-256 of the decoded latents of a file's tiles, one after the other, as little-endian int64."""
-    header = container.header
-    name = catalog.name_of(header.model_id)
-    assert name is not None
-    model = cwic.open_model(name)
-    digest = hashlib.sha256()
-    columns, rows = header.tile_grid
-    for index, chunk in enumerate(container.chunks[-columns * rows :]):
-        if chunk.type == TILE:
-            crc, coded = unpack_tile(chunk.payload)
-            box = Tiles.of(header).box(index)
-            y_hat = model.decompress(coded, crc, box.height, box.width, header.level, index)
-            digest.update(y_hat.astype("<i8").tobytes())
-    return digest.hexdigest()
+ROOT = GOLDEN.parents[1]
+PHOTOGRAPH = ROOT / "examples" / "chelsea.png"
 
 
 def golden_files(photograph: Image.Image) -> dict[str, bytes]:
@@ -56,9 +40,11 @@ def golden_files(photograph: Image.Image) -> dict[str, bytes]:
 
 def main() -> None:
     """Writes the files and what they must decode to."""
+    latents_hash = runpy.run_path(str(ROOT / "benchmarks" / "machines.py"))["latents_hash"]
     with Image.open(PHOTOGRAPH) as photograph:
         files = golden_files(photograph)
-    for name, data in files.items():
+    for name in sys.argv[1:] or files:
+        data = files[name]
         (GOLDEN / f"{name}.cwic").write_bytes(data)
         cwic.decode(data).save(GOLDEN / f"{name}.png")
         (GOLDEN / f"{name}.json").write_text(json.dumps({"latents": latents_hash(read_container(data))}) + "\n")

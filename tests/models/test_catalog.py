@@ -35,6 +35,16 @@ def test_every_model_of_the_catalogue_is_here_under_its_own_id() -> None:
         assert catalog.open_model(name=name, device="cpu") is model
 
 
+def test_files_of_earlier_weights_find_them_and_nobody_is_offered_them() -> None:
+    offered = {*catalog.names(), *catalog.CATALOG}
+    for name in catalog.EARLIER:
+        assert name not in offered
+        model_id = catalog.id_of(name)
+        assert catalog.name_of(model_id) == name
+        assert model_id not in map(catalog.id_of, catalog.names())
+        assert model_id.hex() in catalog.weights_path(name).with_suffix(".md").read_text()
+
+
 def test_sizes_and_tunes_stand_for_models(monkeypatch: pytest.MonkeyPatch) -> None:
     assert catalog.chosen(None, None) == catalog.DEFAULT
     assert catalog.chosen("s", PSNR) == "cwic-s"

@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 import torch
 from lightning.fabric import Fabric
+from PIL import Image
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from cwic.config import EYE
 from cwic.lab.cwic import CwicModel
 from cwic.nn import windows
 from cwic.nn.compiled import compiled_blocks
@@ -125,7 +127,7 @@ RESIDUAL: dict[str, dict[str, Any]] = {
 """Other forms and places of attention."""
 
 
-@pytest.fixture(params=["cwic", "cwic compiled", "cwic finish", "cwam2024", *RESIDUAL, "cwic none"])
+@pytest.fixture(params=["cwic", "cwic compiled", "cwic finish", "cwic eye", "cwam2024", *RESIDUAL, "cwic none"])
 def any_recipe(
     request: pytest.FixtureRequest, recipe: Recipe, paper_recipe: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> Recipe:
@@ -141,13 +143,19 @@ def any_recipe(
         chosen = replace(chosen, model=changed)
     if request.param == "cwic none":
         chosen = replace(chosen, model=replace(chosen.model, attention="none"))
+    if request.param == "cwic eye":
+        chosen = replace(chosen, tune=EYE, crop=256)
     return replace(chosen, batch=2, accumulate=2, hard_rounding=request.param == "cwic finish")
 
 
 def test_calibration_and_a_step_stay_on_the_device(any_recipe: Recipe, folder: Path) -> None:
-    learner = Learner(fabric(), any_recipe, PictureFolder(folder, 64, device="meta"))
+    if any_recipe.tune == EYE:
+        Image.new("RGB", (260, 270)).save(folder / "large.png")
+    learner = Learner(fabric(), any_recipe, PictureFolder(folder, any_recipe.crop, device="meta"))
     with Watch() as start:
         learner.start(None)
+        if any_recipe.tune == EYE:
+            learner.step(0.0)  # constants of the measure
     # Constants of an untrained model come from the host, once.
     assert [line for line in start.found if "to the device" not in line] == []
     windows.forget()  # what is made once must not wait either

@@ -67,3 +67,18 @@ def test_a_checkpoint_of_something_else_is_refused(
     with pytest.raises(InputError, match=r"a\.ckpt is not a checkpoint"):
         export.export_checkpoint(checkpoint, output, recipe, folder)
     assert not output.exists()
+
+
+def test_qualities_can_get_the_bits_of_another_model(
+    checkpoint: Path, recipe: Recipe, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
+    export.export_checkpoint(checkpoint, first, recipe, folder)
+    with pytest.raises(InputError, match="bits are compared on validation pictures, and none are given"):
+        export.export_checkpoint(checkpoint, second, recipe, folder, bits_of=str(first))
+    assert not second.exists()
+    export.export_checkpoint(checkpoint, second, recipe, folder, folder / "inner", bits_of=str(first))
+    positions = [float(position) for position in capsys.readouterr().err.split("positions ")[1].split()[:9]]
+    # Estimates are a little above real bits of so small a picture, whose tables were fitted.
+    np.testing.assert_allclose(positions, np.arange(9), atol=1)
+    assert positions == sorted(positions)

@@ -14,9 +14,9 @@ from cwic.models import catalog
 from cwic.view.page_model import page_model, page_models
 
 
-def test_every_shipped_model_has_two_files_by_its_id() -> None:
+def test_every_model_of_the_package_has_two_files_by_its_id() -> None:
     files = page_models()
-    for name in catalog.shipped():
+    for name in [*catalog.shipped(), *catalog.EARLIER]:
         id = catalog.id_of(name).hex()
         assert files[f"{id}.safetensors"] == files[f"{id}-analysis.safetensors"] == name
 

@@ -22,6 +22,12 @@ def export(
     validation: Annotated[
         Path | None, typer.Option("--validation", help="Pictures for the figures of the card.", show_default=False)
     ] = None,
+    bits_of: Annotated[
+        str | None,
+        typer.Option(
+            "--bits-of", help="Model whose bits each quality shall have, by --validation.", show_default=False
+        ),
+    ] = None,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
@@ -41,7 +47,8 @@ def export(
         check_target(output, force=force, source=checkpoint)
         check_writable(output)
         check_card(output, force=force)
-        name = export_checkpoint(checkpoint, output, load_recipe(find_recipe(recipe)), data, validation)
+        settings = load_recipe(find_recipe(recipe))
+        name = export_checkpoint(checkpoint, output, settings, data, validation, bits_of=bits_of)
         batch.report(f"{output}  model_id {name}", {"weights": str(output), "model_id": name}, as_json=as_json)
 
     batch.run([str(checkpoint)], work)

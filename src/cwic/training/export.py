@@ -6,9 +6,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from cwic.errors import InputError
+from cwic.image.arrays import to_floats
 from cwic.image.files import write_atomically
+from cwic.image.folder import read_picture
+from cwic.image.geometry import pad
 from cwic.lab.cost import parts
+from cwic.models.catalog import open_model
 from cwic.models.weights import model_id, save_weights
 from cwic.training.card import model_card
 from cwic.training.checkpoint import load_checkpoint, load_into
@@ -16,10 +23,13 @@ from cwic.training.data import open_pictures
 from cwic.training.encoder import best_error_weight
 from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
+from cwic.training.spacing import coded_bits, space_levels
 from cwic.training.validation import usable_pictures, validate
 
 FITTING_CROPS = 400
 ENCODED_CROPS = 24
+COMPARED_SIDE = 384
+"""Pixels a side, at most, of the pictures whose bits two models are compared by."""
 
 
 def export_checkpoint(
@@ -29,6 +39,7 @@ def export_checkpoint(
     data: Path,
     validation: Path | None = None,
     *,
+    bits_of: str | None = None,
     list_skipped: bool = True,
 ) -> str:
     """Write the weight file of a checkpoint, and a model card beside it with the suffix .md.
@@ -39,15 +50,20 @@ def export_checkpoint(
         recipe: the recipe of the run.
         data: the folder of pictures or shards whose crops the tables are fitted to.
         validation: the folder of pictures for the figures of the card; None leaves them out.
+        bits_of: a model, by name or weight file; each quality gets the bits that the middles of the validation pictures
+            have there with this model.
         list_skipped: print the validation pictures that cannot be used to stderr.
 
     Returns:
         The model id in hex.
 
     Raises:
-        InputError: no picture can be used, or the checkpoint is not of the recipe's model.
-        ModelError: a sum of the exact path could overflow.
+        InputError: no picture can be used, the checkpoint is not of the recipe's model, or its levels cannot get the
+            bits of `bits_of`.
+        ModelError: a sum of the exact path could overflow, or there is no model `bits_of`.
     """
+    if bits_of is not None and validation is None:
+        raise InputError("bits are compared on validation pictures, and none are given")
     held_out = None if validation is None else usable_pictures(validation, recipe)
     for line in held_out.skipped if held_out and list_skipped else ():
         print(f"skipped {line}", file=sys.stderr)
@@ -58,7 +74,13 @@ def export_checkpoint(
     pictures = open_pictures(data, recipe.crop, rank=0, world=1, device="cpu")
     crops = pictures.crops(FITTING_CROPS, recipe.crop, np.random.default_rng(recipe.seed)).split(1)
     exported = family.export(model, list(crops))
+    # The cost is that of the levels of the training, so it is measured before these move.
     weight = best_error_weight(exported, family, recipe, list(crops)[:ENCODED_CROPS])
+    if bits_of is not None:
+        compared = [_middle(file) for file in (held_out.files if held_out else [])]
+        positions = space_levels(model, coded_bits(open_model(bits_of), compared), compared)
+        print("knots at positions", *(f"{position:.2f}" for position in positions), file=sys.stderr)
+        exported = family.export(model, list(crops))
     encoder = {"error_weight": weight, "tune": recipe.tune}
     save_weights(output, exported, recipe.name, parts(recipe.model), encoder)
     found = validate(model, recipe, held_out.files) if held_out else None
@@ -66,3 +88,10 @@ def export_checkpoint(
     card = model_card(recipe, name, checkpoint, state.get("progress", {}), found)
     write_atomically(output.with_suffix(".md"), card.encode(), force=True)
     return name
+
+
+def _middle(file: Path) -> Tensor:
+    """Return the middle of a picture, `[1, 3, H, W]` in [0, 1], padded to multiples of 64."""
+    pixels = to_floats(read_picture(file))
+    top, left = (max(0, side - COMPARED_SIDE) // 2 for side in pixels.shape[2:])
+    return torch.from_numpy(pad(pixels[:, :, top : top + COMPARED_SIDE, left : left + COMPARED_SIDE]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple, cast
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -18,7 +17,7 @@ from cwic.extras import require
 from cwic.image.fidelity import MS_SSIM_MIN_SIDE
 from cwic.lab.cwic import ModelOutput
 from cwic.models.eye import CHROMA, EYE_MSE, EYE_POWER, EYE_SLOPE, EYE_TINT, TINT_SIDE
-from cwic.training.ssimulacra2 import ssimulacra2
+from cwic.training.ssimulacra2 import constant, ssimulacra2
 
 
 class RateDistortion(NamedTuple):
@@ -79,7 +78,7 @@ def tint(x: Tensor, x_hat: Tensor) -> Tensor:
     Both pictures are `[B, 3, H, W]` with values in [0, 1] and sides of at least `TINT_SIDE`.
     """
     slow = F.avg_pool2d(x_hat - x, TINT_SIDE)
-    chroma = torch.tensor(CHROMA, device=x.device)[:, :, None, None]
+    chroma = constant(CHROMA, x.device)[:, :, None, None]
     return F.conv2d(slow, chroma).square().mean(dim=(1, 2, 3))
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -38,8 +40,9 @@ def ssimulacra2(x: Tensor, x_hat: Tensor) -> Tensor:
     if min(x.shape[2:]) < SSIMULACRA2_MIN_SIDE:
         raise InputError(f"SSIMULACRA 2 needs sides of at least {SSIMULACRA2_MIN_SIDE} pixels, not {min(x.shape[2:])}")
     # Depth-wise convolutions on a CPU are five times as fast on channels-last maps.
-    light, light_hat = (_linear(t.float().contiguous(memory_format=torch.channels_last)) for t in (x, x_hat))
-    weights = torch.tensor(WEIGHTS, device=x.device).view(3, SCALES, 2, 3)
+    layout = torch.channels_last if x.is_cpu else torch.contiguous_format
+    light, light_hat = (_linear(t.float().contiguous(memory_format=layout)) for t in (x, x_hat))
+    weights = constant(WEIGHTS, x.device).view(3, SCALES, 2, 3)
     error = x.new_zeros(len(x), dtype=torch.float32)
     for scale in range(SCALES):
         if scale:
@@ -57,10 +60,16 @@ def _linear(x: Tensor) -> Tensor:
 
 def _xyb(light: Tensor) -> Tensor:
     """Return X, Y and B - Y of linear light, shifted and scaled so that they are positive: `[B, 3, H, W]`."""
-    matrix = torch.tensor(ABSORBANCE, device=light.device)[:, :, None, None]
-    cones = (F.conv2d(light, matrix) + BIAS) ** (1 / 3) - BIAS ** (1 / 3)
-    mix = torch.tensor(MIX, device=light.device)[:, :, None, None]
-    return F.conv2d(cones, mix, torch.tensor(SHIFT, device=light.device))
+    cones = (_mixed(light, ABSORBANCE) + BIAS) ** (1 / 3) - BIAS ** (1 / 3)
+    return _mixed(cones, MIX) + constant(SHIFT, light.device)[:, None, None]
+
+
+def _mixed(t: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
+    """Return the channels of `t` `[B, 3, H, W]` multiplied by `matrix`."""
+    weight = constant(matrix, t.device)
+    if not t.is_cpu:  # on a GPU, a convolution would compute in TF32
+        return (weight @ t.flatten(2)).unflatten(2, t.shape[2:])
+    return F.conv2d(t, weight[:, :, None, None])
 
 
 def _maps(x: Tensor, x_hat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,11 +86,45 @@ def _maps(x: Tensor, x_hat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _blur(t: Tensor) -> Tensor:
     """Blur every plane by a Gaussian: zeros at the sides; above and below, the mirror image with its edge repeated."""
-    kernel = torch.exp(-torch.arange(-_RADIUS, _RADIUS + 1, device=t.device).square() / (2 * SIGMA**2))
-    kernel = (kernel / kernel.sum()).expand(t.shape[1], 1, 1, -1)
+    if not t.is_cpu:
+        return blur_by_matrices(t)
+    kernel = _gaussian(t.device).expand(t.shape[1], 1, 1, -1)
     rows = F.conv2d(t, kernel, padding=(0, _RADIUS), groups=t.shape[1])
     high = torch.cat([rows[:, :, :_RADIUS].flip(2), rows, rows[:, :, -_RADIUS:].flip(2)], dim=2)
     return F.conv2d(high, kernel.mT, groups=t.shape[1])
+
+
+def blur_by_matrices(t: Tensor) -> Tensor:
+    """Blur `t` `[B, C, H, W]` as on a CPU, by products with a matrix of `[H, H]` and one of `[W, W]`.
+
+    A GPU multiplies matrices far faster than it convolves planes one by one.
+    """
+    height, width = t.shape[2:]
+    return (_blur_matrix(height, True, t.device) @ t) @ _blur_matrix(width, False, t.device).mT
+
+
+@cache
+def _blur_matrix(side: int, mirrored: bool, device: torch.device) -> Tensor:
+    """Return the matrix `[side, side]` that blurs a column; outside, the column sees its mirror image or zeros."""
+    column = torch.eye(side, device=device)
+    above, below = column[:_RADIUS].flip(0), column[-_RADIUS:].flip(0)
+    if not mirrored:
+        above, below = torch.zeros_like(above), torch.zeros_like(below)
+    padded = torch.cat([above, column, below])
+    return torch.stack([tap * padded[i : i + side] for i, tap in enumerate(_gaussian(device))]).sum(dim=0)
+
+
+@cache
+def _gaussian(device: torch.device) -> Tensor:
+    """Return the taps of the blur, `[TAPS]`."""
+    kernel = torch.exp(-torch.arange(-_RADIUS, _RADIUS + 1, device=device).square() / (2 * SIGMA**2))
+    return kernel / kernel.sum()
+
+
+@cache
+def constant(numbers: tuple[float, ...] | tuple[tuple[float, ...], ...], device: torch.device) -> Tensor:
+    """Return numbers as a tensor that stays on the device: a CUDA graph cannot contain a copy from the host."""
+    return torch.tensor(numbers, device=device)
 
 
 def _norms(differences: Tensor) -> Tensor:
