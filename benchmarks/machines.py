@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cwic
 from cwic.container import TILE, Container, read_container, unpack_tile
+from cwic.errors import CwicError, ModelError
 from cwic.image.folder import picture_files
 from cwic.models import catalog
 from cwic.threads import thread_count
@@ -31,7 +32,8 @@ def latents_hash(container: Container) -> str:
     """SHA-256 of the decoded latents of a file's tiles, one after the other, as little-endian int64."""
     header = container.header
     name = catalog.name_of(header.model_id)
-    assert name is not None
+    if name is None:
+        raise ModelError(f"no model at hand has the id {header.model_id.hex()}")
     model = cwic.open_model(name)
     digest = hashlib.sha256()
     columns, rows = header.tile_grid
@@ -52,7 +54,7 @@ def write(pictures: Path, folder: Path, model: str) -> int:
         found = {}
         for quality in QUALITIES:
             data = cwic.encode(picture, quality=quality, model=model, strip=True)
-            name = f"{picture.stem}-{quality}.cwic"
+            name = f"{'-'.join(picture.relative_to(pictures).parts)}-{quality}.cwic"
             (folder / name).write_bytes(data)
             found[name] = latents_hash(read_container(data))
         return found
@@ -69,7 +71,11 @@ def read(folder: Path) -> int:
     hashes = json.loads((folder / LATENTS).read_text())
 
     def same(name: str) -> bool:
-        return latents_hash(read_container((folder / name).read_bytes())) == hashes[name]
+        try:
+            return latents_hash(read_container((folder / name).read_bytes())) == hashes[name]
+        except CwicError as error:  # other symbols than were written do not fit the checksum
+            print(f"{name}: {error}", file=sys.stderr)
+            return False
 
     with ThreadPoolExecutor(thread_count()) as pool:
         differing = [name for name, equal in zip(hashes, pool.map(same, hashes), strict=True) if not equal]

@@ -237,7 +237,8 @@ def _beside(own: dict[tuple[str, str], float], other: dict[tuple[str, str], floa
 
 def attention_table() -> str:
     """What attention is worth, from results/attention/table.md: the noise, and the arms at equal time."""
-    lines = (RESULTS / "attention" / "table.md").read_text("utf-8").splitlines()
+    text = (RESULTS / "attention" / "table.md").read_text("utf-8").partition("## Equal steps")[0]
+    lines = text.splitlines()
     return "\n\n".join("\n".join(line for line in lines if line.startswith(start)) for start in ("|", "Noise"))
 
 

@@ -23,7 +23,11 @@ def test_files_are_compared_by_their_latents(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == "6 files written\n6 files, 6 with the same latents\n"
     hashes = json.loads((folder / "latents.json").read_text())
     assert len(set(hashes.values())) == 6
-    hashes["0-50.cwic"] = hashes["0-80.cwic"]
+    hashes["0.png-50.cwic"] = hashes["0.png-80.cwic"]
     (folder / "latents.json").write_text(json.dumps(hashes))
+    damaged = folder / "100.png-20.cwic"
+    damaged.write_bytes(damaged.read_bytes()[:-40])
     assert machines["read"](folder) == 1
-    assert capsys.readouterr().out == "6 files, 5 with the same latents\n0-50.cwic\n"
+    told = capsys.readouterr()
+    assert told.out == "6 files, 4 with the same latents\n0.png-50.cwic\n100.png-20.cwic\n"
+    assert told.err.startswith("100.png-20.cwic: ")

@@ -25,7 +25,9 @@ def export(
     bits_of: Annotated[
         str | None,
         typer.Option(
-            "--bits-of", help="Model whose bits each quality shall have, by --validation.", show_default=False
+            "--bits-of",
+            help="Model whose bytes each quality shall match, on the pictures of --validation.",
+            show_default=False,
         ),
     ] = None,
     force: batch.Force = False,

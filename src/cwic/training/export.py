@@ -64,6 +64,7 @@ def export_checkpoint(
     """
     if bits_of is not None and validation is None:
         raise InputError("bits are compared on validation pictures, and none are given")
+    other = None if bits_of is None else open_model(bits_of)
     held_out = None if validation is None else usable_pictures(validation, recipe)
     for line in held_out.skipped if held_out and list_skipped else ():
         print(f"skipped {line}", file=sys.stderr)
@@ -76,9 +77,9 @@ def export_checkpoint(
     exported = family.export(model, list(crops))
     # The cost is that of the levels of the training, so it is measured before these move.
     weight = best_error_weight(exported, family, recipe, list(crops)[:ENCODED_CROPS])
-    if bits_of is not None:
+    if other is not None:
         compared = [_middle(file) for file in (held_out.files if held_out else [])]
-        positions = space_levels(model, coded_bits(open_model(bits_of), compared), compared)
+        positions = space_levels(model, coded_bits(other, compared), compared)
         print("knots at positions", *(f"{position:.2f}" for position in positions), file=sys.stderr)
         exported = family.export(model, list(crops))
     encoder = {"error_weight": weight, "tune": recipe.tune}
