@@ -19,8 +19,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     calls: list[Any] = []
 
-    def fake(*arguments: Any) -> str:
-        calls.append(arguments)
+    def fake(*arguments: Any, bits_of: str | None = None) -> str:
+        calls.append((*arguments, bits_of))
         return "0badc0de"
 
     monkeypatch.setattr(cwic.training.export, "export_checkpoint", fake)
@@ -34,9 +34,12 @@ def test_a_checkpoint_becomes_a_weight_file(run_cwic: Run, tmp_path: Path, seen:
     answer = run_cwic("export", *arguments)
     assert answer.code == 0
     assert json.loads(answer.out) == {"weights": "w.safetensors", "model_id": "0badc0de"}
-    checkpoint, output, loaded, data, validation = seen[0]
+    checkpoint, output, loaded, data, validation, bits_of = seen[0]
     assert (checkpoint, output, loaded.name) == (Path("a.ckpt"), Path("w.safetensors"), "mine")
     assert data == validation == tmp_path
+    assert bits_of is None
+    assert run_cwic("export", *arguments, "-f", "--bits-of", "cwic-s").code == 0
+    assert seen[1][-1] == "cwic-s"
 
 
 def test_weights_that_are_there_are_kept(run_cwic: Run, tmp_path: Path, seen: list[Any]) -> None:
