@@ -79,7 +79,8 @@ def test_thumbnails_are_decoded_small(photograph: Image.Image, monkeypatch: pyte
     picture = photograph.crop((0, 0, 512, 384))
     register()
     coded = BytesIO()
-    picture.save(coded, "CWIC", quality=70)
+    # Small pictures of the weights after these are farther off (docs/scale.md).
+    picture.save(coded, "CWIC", quality=70, model="cwic-s-eye-1")
     scales: list[int] = []
     decode = cwic.decode
     monkeypatch.setattr(
@@ -91,7 +92,7 @@ def test_thumbnails_are_decoded_small(photograph: Image.Image, monkeypatch: pyte
             assert image.size == (size[0], size[0] * 3 // 4)
             expected = picture.resize(image.size, Image.Resampling.BOX)
             error = np.asarray(image, np.float64) - np.asarray(expected, np.float64)
-            assert np.abs(error).mean() < 6
+            assert np.abs(error).mean() < 4
         assert scales.pop() == scale
     with Image.open(coded) as image:
         assert image.draft("RGB", (512, 384)) is None
