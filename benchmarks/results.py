@@ -188,12 +188,16 @@ def beside_table() -> str:
     return markdown(head, _known(rows))
 
 
+def _eye_peers() -> list[Peer]:
+    """The codecs that models for the eye are compared with: their peers, then every model."""
+    return [*(peer for peer in AGAINST if peer.summary in FOR_THE_EYE), *(Peer(model, model) for model in MODELS)]
+
+
 def eye_table() -> str:
     """BD-rates at equal SSIMULACRA 2, of every model that has them, in Markdown."""
     columns = [(name, model) for name in EYE_SETS for model in MODELS]
-    peers = (*(peer for peer in AGAINST if peer.summary in FOR_THE_EYE), *(Peer(model, model) for model in MODELS))
     rows = []
-    for peer in peers:
+    for peer in _eye_peers():
         cells = [
             MISSING if peer.summary == model else _bd(name, peer, model, "ssimulacra2")[0] for name, model in columns
         ]
@@ -206,8 +210,9 @@ def eye_table() -> str:
 def butteraugli_table() -> str:
     """BD-rates of the models for the eye at equal Butteraugli, from results/butteraugli, in Markdown."""
     eyes = [model for model in MODELS if model.endswith("-eye")]
-    peers = [*(peer for peer in AGAINST if peer.summary in FOR_THE_EYE), *(Peer(model, model) for model in MODELS)]
-    rows = [[peer.name, *(_bd("butteraugli", peer, model, "butteraugli")[0] for model in eyes)] for peer in peers]
+    rows = [
+        [peer.name, *(_bd("butteraugli", peer, model, "butteraugli")[0] for model in eyes)] for peer in _eye_peers()
+    ]
     return markdown(["against", *eyes], _known([row for row in rows if row[0] not in eyes]))
 
 

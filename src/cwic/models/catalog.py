@@ -131,6 +131,11 @@ def names() -> list[str]:
     return list(dict.fromkeys([*shipped(), *own]))
 
 
+def readable() -> list[str]:
+    """The models at hand whose files can be decoded: `names`, and the earlier weights."""
+    return [*names(), *EARLIER]
+
+
 def weights_path(name: str) -> Path:
     """The weight file of a model. Raises `ModelError` for an unknown name."""
     if name.endswith(SUFFIX):
@@ -157,7 +162,7 @@ def id_of(name: str) -> bytes:
 
 def name_of(model_id: bytes) -> str | None:
     """The model at hand that has this id, earlier ones included, or None."""
-    for name in [*names(), *EARLIER]:
+    for name in readable():
         try:
             if id_of(name) == model_id:
                 return name

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from cwic.errors import InputError
-from cwic.image.arrays import to_floats
 from cwic.image.files import write_atomically
-from cwic.image.folder import read_picture
 from cwic.image.geometry import pad
 from cwic.lab.cost import parts
 from cwic.models.catalog import open_model
@@ -24,7 +21,7 @@ from cwic.training.encoder import best_error_weight
 from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
 from cwic.training.spacing import coded_bits, space_levels
-from cwic.training.validation import usable_pictures, validate
+from cwic.training.validation import middle, usable_pictures, validate
 
 FITTING_CROPS = 400
 ENCODED_CROPS = 24
@@ -77,8 +74,8 @@ def export_checkpoint(
     exported = family.export(model, list(crops))
     # The cost is that of the levels of the training, so it is measured before these move.
     weight = best_error_weight(exported, family, recipe, list(crops)[:ENCODED_CROPS])
-    if other is not None:
-        compared = [_middle(file) for file in (held_out.files if held_out else [])]
+    if other is not None and held_out is not None:
+        compared = [torch.from_numpy(pad(middle(file, COMPARED_SIDE))) for file in held_out.files]
         positions = space_levels(model, coded_bits(other, compared), compared)
         print("knots at positions", *(f"{position:.2f}" for position in positions), file=sys.stderr)
         exported = family.export(model, list(crops))
@@ -89,10 +86,3 @@ def export_checkpoint(
     card = model_card(recipe, name, checkpoint, state.get("progress", {}), found)
     write_atomically(output.with_suffix(".md"), card.encode(), force=True)
     return name
-
-
-def _middle(file: Path) -> Tensor:
-    """Return the middle of a picture, `[1, 3, H, W]` in [0, 1], padded to multiples of 64."""
-    pixels = to_floats(read_picture(file))
-    top, left = (max(0, side - COMPARED_SIDE) // 2 for side in pixels.shape[2:])
-    return torch.from_numpy(pad(pixels[:, :, top : top + COMPARED_SIDE, left : left + COMPARED_SIDE]))

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cwic.errors import InputError
@@ -99,6 +100,13 @@ def validate(model: nn.Module, recipe: Recipe, pictures: Path | Sequence[Path], 
     return Validation([point.label for point in points], bpp, psnr, cost)
 
 
+def middle(file: Path, side: int) -> NDArray[np.float32]:
+    """Return the middle of a picture, at most `side` pixels a side: `[1, 3, h, w]` in [0, 1]."""
+    pixels = to_floats(read_picture(file))
+    top, left = (max(0, (length - side) // 2) for length in pixels.shape[2:])
+    return pixels[..., top : top + side, left : left + side]
+
+
 @torch.no_grad()
 def sample(model: nn.Module, recipe: Recipe, file: Path, side: int = 256) -> Tensor:
     """Return the middle of a picture and its reconstruction at each point: `[1 + points, 3, h, w]`.
@@ -106,9 +114,7 @@ def sample(model: nn.Module, recipe: Recipe, file: Path, side: int = 256) -> Ten
     The sides h and w are at most `side` pixels.
     """
     family = FAMILIES[recipe.family]
-    pixels = to_floats(read_picture(file))
-    top, left = (max(0, (length - side) // 2) for length in pixels.shape[2:])
-    pixels = pixels[..., top : top + side, left : left + side]
+    pixels = middle(file, side)
     device = next(model.parameters()).device
     x, padded = (torch.from_numpy(each).to(device) for each in (pixels, pad(pixels)))
     shown = [x]

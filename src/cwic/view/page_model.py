@@ -39,7 +39,7 @@ SUFFIX = ".safetensors"
 def page_models() -> dict[str, str]:
     """Return the names of all files that a page can load, each with the name of the model that it is made from."""
     files: dict[str, str] = {}
-    for name in [*catalog.names(), *catalog.EARLIER]:
+    for name in catalog.readable():
         try:
             found = catalog.describe(name)
         except ModelError:
