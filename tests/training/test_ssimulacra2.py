@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from cwic.errors import InputError
 from cwic.evaluation import metrics
-from cwic.training.ssimulacra2 import ssimulacra2
+from cwic.training.ssimulacra2 import _blur, blur_by_matrices, ssimulacra2
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 POINTS = 0.1
@@ -176,6 +176,12 @@ def test_the_gradient_leads_uphill() -> None:
     assert x_hat.grad is not None
     step = x_hat.grad * 0.002 / x_hat.grad.square().mean().sqrt()
     assert ssimulacra2(x, x_hat + step) > before + 1
+
+
+@pytest.mark.parametrize("size", [(64, 48), (8, 7)])
+def test_products_with_matrices_blur_as_convolutions_do(size: tuple[int, int]) -> None:
+    t = torch.rand(2, 9, *size)
+    torch.testing.assert_close(blur_by_matrices(t), _blur(t), atol=1e-6, rtol=0)
 
 
 def test_small_pictures_are_refused() -> None:

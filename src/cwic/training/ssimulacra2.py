@@ -105,7 +105,10 @@ def blur_by_matrices(t: Tensor) -> Tensor:
 
 @cache
 def _blur_matrix(side: int, mirrored: bool, device: torch.device) -> Tensor:
-    """Return the matrix `[side, side]` that blurs a column; outside, the column sees its mirror image or zeros."""
+    """Return the matrix `[side, side]` that blurs a column; outside, the column sees its mirror image or zeros.
+
+    It is kept for good, because a CUDA graph may read it.
+    """
     column = torch.eye(side, device=device)
     above, below = column[:_RADIUS].flip(0), column[-_RADIUS:].flip(0)
     if not mirrored:

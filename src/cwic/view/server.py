@@ -77,8 +77,7 @@ class ViewServer(ThreadingHTTPServer):
     def variable_models(self) -> list[str]:
         """Return the names of the available models of every rate that the page decodes, the default first."""
         names = dict.fromkeys([catalog.DEFAULT, *self.models.values()])
-        offered = (name for name in names if name not in catalog.EARLIER)
-        return [name for name in offered if catalog.describe(name).config.variable_rate]
+        return [n for n in names if n not in catalog.EARLIER and catalog.describe(n).config.variable_rate]
 
 
 class _Handler(BaseHTTPRequestHandler):
