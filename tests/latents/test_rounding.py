@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cwic.entropy.tables import Tables
-from cwic.latents.rounding import CONSIDERED, round_by_cost, symbol_costs
+from cwic.latents.rounding import CONSIDERED, cost_slopes, round_by_cost, symbol_costs
+from cwic.latents.scales import scale_grid
 
 
 def test_costs_are_the_ideal_lengths_of_magnitudes(tables: Tables) -> None:
@@ -49,3 +50,13 @@ def test_large_values_have_no_choice(tables: Tables) -> None:
     values = np.array([63.6, 64.4, -1000.5, 32767.2])
     found = round_by_cost(values, symbol_costs(tables), np.full(4, 40, np.uint8), 0.0)
     np.testing.assert_array_equal(found, np.rint(values))
+
+
+def test_slopes_are_the_differences_of_costs(tables: Tables) -> None:
+    costs = symbol_costs(tables)
+    slopes = cost_slopes(costs)
+    assert (slopes.shape, slopes.dtype) == (costs.shape, np.float32)
+    assert not slopes[:, 0].any()
+    assert slopes[40, 5] == pytest.approx((costs[40, 6] - costs[40, 4]) / 2)
+    # A Gaussian's slope at a magnitude m is m / variance, in nats.
+    assert slopes[50, 10] == pytest.approx(10 / scale_grid()[50] ** 2 / np.log(2), rel=0.05)

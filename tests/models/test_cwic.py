@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from cwic.config import CwicConfig
 from cwic.errors import FormatError, ModelError
-from cwic.latents.passes import split_passes
+from cwic.latents.passes import join_passes, split_passes
 from cwic.latents.quadtree import VALUE_BITS
+from cwic.latents.rounding import CONSIDERED
 from cwic.latents.scales import SYMBOL_MAX
 from cwic.latents.symbols import CodedLatents, Discard
 from cwic.models import cwic as module
@@ -49,6 +50,25 @@ def test_more_level_is_less_error(model: CwicModel, picture: NDArray[np.float32]
         x_hat = model.synthesise(encode(model, picture, level).y_hat, level)
         errors.append(float(np.square(x_hat - picture).mean()))
     assert errors[0] > errors[1] > errors[2]
+
+
+def test_the_slope_of_bits_is_that_of_each_symbol(model: CwicModel, y: NDArray[np.float32]) -> None:
+    coded, slope = model.compress_with_slope(y, LEVEL, 7, 5.0)
+    assert coded.data == model.compress(y, LEVEL, 7, error_weight=5.0).data
+    assert (slope.shape, slope.dtype) == (y.shape, np.float32)
+    expected: list[NDArray[np.float32]] = []
+
+    def note(symbols: NDArray[np.int32], indexes: NDArray[np.uint8]) -> None:
+        costs = model._costs[indexes]
+        magnitudes = np.minimum(np.abs(symbols), CONSIDERED - 2)  # beyond, it goes on
+        each = np.arange(len(symbols))
+        between = (costs[each, magnitudes + 1] - costs[each, np.maximum(magnitudes - 1, 0)]) / 2
+        expected.append(np.where(symbols == 0, 0, np.sign(symbols) * between).astype(np.float32))
+
+    model.decompress(coded.data, coded.crc, 64, 128, LEVEL, 7, seen=note)
+    passes = [each.reshape(2, 4, 4, 4) for each in expected[1:]]  # the first call is z
+    np.testing.assert_allclose(slope[0].transpose(1, 2, 0), join_passes(passes), rtol=1e-6)
+    assert (slope != 0).mean() > 0.1
 
 
 def test_the_decoded_latent_is_near_the_latent(model: CwicModel, y: NDArray[np.float32], coded: CodedLatents) -> None:

@@ -64,3 +64,17 @@ def symbol_costs(tables: Tables) -> NDArray[np.float64]:
         costs[index] = bits[-1] + ESCAPE_BITS
         costs[index, : len(side)] = side
     return costs
+
+
+def cost_slopes(costs: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Bits per step of each magnitude, half the difference between the next magnitude and the one before it.
+
+    The slope at zero is zero, since 1 and -1 cost the same.
+
+    Args:
+        costs: what `symbol_costs` gives, `[tables, CONSIDERED]`.
+    """
+    slopes = np.zeros(costs.shape, np.float32)
+    slopes[:, 1:-1] = (costs[:, 2:] - costs[:, :-2]) / 2
+    slopes[:, -1] = slopes[:, -2]
+    return slopes

@@ -145,6 +145,17 @@ class CodingModel(Protocol):
         """
         ...
 
+    def compress_with_slope(
+        self, y: Floats, level: int, tile: int = 0, error_weight: float | None = None
+    ) -> tuple[CodedLatents, Floats]:
+        """Do what `compress` does, for models with `has_outlook`, and return the slope of the bits as well.
+
+        Returns:
+            What `compress` gives, and the slope of each symbol's bits by its latent in quantisation steps,
+            `[1, M, h, w]`: what the distributions of other symbols gain or lose by it is left out.
+        """
+        ...
+
     def as_written(self, y: Floats, level: int) -> NDArray[np.int64]:
         """The y_hat that the format prescribes for `y` where only pixels are at hand (docs/format.md, section 8)."""
         ...

@@ -99,6 +99,11 @@ class Cwam2024Model:
     def preview(self, y_hat: NDArray[np.int64], level: int, scale: int) -> Floats:
         raise NotImplementedError("the published family has no linear maps to make a preview from")
 
+    def compress_with_slope(
+        self, y: Floats, level: int = 0, tile: int = 0, error_weight: float | None = None
+    ) -> tuple[CodedLatents, Floats]:
+        raise NotImplementedError("the published family has no gradient here")
+
     def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int = 0) -> Outlook:
         raise NotImplementedError("the published family has no gradient here")
 

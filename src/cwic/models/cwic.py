@@ -13,9 +13,9 @@ from cwic.entropy.coder import SymbolEncoder
 from cwic.errors import FormatError, ModelError
 from cwic.image.geometry import ALIGNMENT
 from cwic.latents.levels import KNOTS, interpolate_gain
-from cwic.latents.passes import PASSES, split_passes
+from cwic.latents.passes import PASSES, join_passes, split_passes
 from cwic.latents.quadtree import GAIN_BITS, VALUE_BITS, Z_MAX, LatentPass, QuadtreePrior
-from cwic.latents.rounding import round_by_cost, symbol_costs
+from cwic.latents.rounding import CONSIDERED, cost_slopes, round_by_cost, symbol_costs
 from cwic.latents.scales import SYMBOL_MAX
 from cwic.latents.symbols import (
     CodedLatents,
@@ -112,6 +112,14 @@ class CwicModel:
         weight = self.data.error_weight if error_weight is None else error_weight
         return self._compress(y, level, tile, sink or SymbolEncoder(self.data.tables), weight)
 
+    def compress_with_slope(
+        self, y: Floats, level: int, tile: int = 0, error_weight: float | None = None
+    ) -> tuple[CodedLatents, Floats]:
+        weight = self.data.error_weight if error_weight is None else error_weight
+        slopes: list[Floats] = []
+        coded = self._compress(y, level, tile, SymbolEncoder(self.data.tables), weight, slopes)
+        return coded, np.ascontiguousarray(join_passes(slopes).transpose(2, 0, 1)[None])
+
     def as_written(self, y: Floats, level: int) -> NDArray[np.int64]:
         return self._compress(y, level, 0, Discard(), WRITTEN_WEIGHT).y_hat
 
@@ -175,6 +183,10 @@ class CwicModel:
         return Outlook(x_hat, y, gradient * step, step)
 
     @cached_property
+    def _cost_slopes(self) -> Floats:
+        return cost_slopes(self._costs)
+
+    @cached_property
     def _with_gradient(self) -> Network:
         """The network of g_s that also gives the gradient of its error."""
         graph, weights = with_gradient(self._networks["g_s"].graph, "y_hat", self.data.weights)
@@ -192,14 +204,27 @@ class CwicModel:
         fine = self._behind_trunk(2 * self._behind_latent_branch(0), self._config.synthesis_blocks)
         return self._halo(-(-fine // 2))
 
-    def _compress(self, y: Floats, level: int, tile: int, sink: SymbolSink, error_weight: float) -> CodedLatents:
+    def _compress(
+        self,
+        y: Floats,
+        level: int,
+        tile: int,
+        sink: SymbolSink,
+        error_weight: float,
+        slopes: list[Floats] | None = None,
+    ) -> CodedLatents:
+        """Round and code; `slopes` takes the slope of the bits by the symbols of each pass."""
         writer = SymbolWriter(sink, tile)
         parts = split_passes(y[0].transpose(1, 2, 0).astype(np.float64))
 
         def code(known: LatentPass) -> NDArray[np.int32]:
             steps = parts[known.pass_index] * (known.gain / (1 << GAIN_BITS)) - known.means_hat / (1 << VALUE_BITS)
             steps = np.clip(steps, -SYMBOL_MAX, SYMBOL_MAX)
-            return writer.put(round_by_cost(steps, self._costs, known.indexes, error_weight), known.indexes)
+            symbols = writer.put(round_by_cost(steps, self._costs, known.indexes, error_weight), known.indexes)
+            if slopes is not None:
+                magnitudes = np.minimum(np.abs(symbols), CONSIDERED - 1)
+                slopes.append(np.copysign(self._cost_slopes[known.indexes, magnitudes], symbols, dtype=np.float32))
+            return symbols
 
         z = self.hyper_analyse(y, level)[0].transpose(1, 2, 0)
         z_hat = writer.put(np.clip(np.rint(z), -Z_MAX, Z_MAX), self._prior.z_index(level))

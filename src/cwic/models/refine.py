@@ -23,7 +23,7 @@ from cwic.models.eye import eye_cost, has_eye_cost
 FASTEST, DEFAULT_EFFORT, MOST = 1, 5, 9
 STEPS = {6: 1, 7: 5, 8: 12, 9: 40}
 """The largest number of steps, by effort. Lower efforts do none."""
-PATIENCE = 4
+PATIENCE = 6
 """The number of steps without a gain after which a search ends."""
 
 
@@ -38,6 +38,7 @@ class Descent(NamedTuple):
         decay: the factor on the share in every further step.
         least: the least share.
         error_weight: the weight of errors with which latents are rounded in a search (`cwic.latents.rounding`).
+        bits_share: the share of the slope of the bits in a move. Rounding by cost sees to the rest.
     """
 
     curvature: float
@@ -47,11 +48,12 @@ class Descent(NamedTuple):
     decay: float
     least: float
     error_weight: float
+    bits_share: float
 
 
-SQUARED = Descent(8.0, 1.0, np.inf, 0.3, 0.85, 0.05, 18.0)
+SQUARED = Descent(9.0, 1.0, np.inf, 0.3, 0.85, 0.05, 18.0, 0.5)
 """The squared error is nearly a parabola, with about the same curvature for all latents."""
-FOR_THE_EYE = Descent(40.0, 0.1, 0.5, 0.3, 0.9, 0.02, 9.0)
+FOR_THE_EYE = Descent(40.0, 0.1, 0.5, 0.3, 0.9, 0.02, 9.0, 0.6)
 """SSIMULACRA 2 is steep in places, and its slope changes soon, more so if many latents move together."""
 
 
@@ -141,7 +143,7 @@ def refine(model: CodingModel, y: Floats, goal: Goal, level: int, tile: int, ste
     free = _free(goal.mask)
     best, least, since = None, np.inf, 0
     for number in range(steps + 1):
-        coded = model.compress(y, level, tile, error_weight=descent.error_weight if number else None)
+        coded, bits_slope = model.compress_with_slope(y, level, tile, descent.error_weight if number else None)
         view = look(model, coded, goal, level)
         cost = 8 * len(coded.data) + view.cost
         since = 0 if cost < least else since + 1
@@ -150,7 +152,8 @@ def refine(model: CodingModel, y: Floats, goal: Goal, level: int, tile: int, ste
         if since >= PATIENCE:
             break
         share = max(descent.share * descent.decay**number, descent.least)
-        move = np.clip(view.slope / np.float32(2 * descent.curvature), -descent.longest, descent.longest)
+        slope: Floats = view.slope + np.float32(descent.bits_share) * bits_slope
+        move = np.clip(slope / np.float32(2 * descent.curvature), -descent.longest, descent.longest)
         y = y + np.float32(share) * (np.float32(descent.pull) * (view.y_hat - y) - move * view.step) * free
     assert best is not None  # the first has a finite cost
     return best
