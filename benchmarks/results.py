@@ -46,8 +46,9 @@ LEFT_OUT = {"clic": ("cwic-s-ms-ssim",)}
 """Codecs that a set is not measured with, to save hours."""
 FEWER = {("clic", "cwic-m-eye"): (15.0, 45.0, 70.0, 85.0)}
 """Sets and codecs that are measured at these qualities alone, to save hours."""
-
-
+EFFORTS: dict[str, tuple[float, ...]] = {"cwic-s@7": (10, 20, 30, 40, 50, 60, 70, 80)}
+EFFORTS |= dict.fromkeys(("cwic-s@9", "cwic-m@7"), (20, 40, 60, 80))
+"""Models with other efforts than the default, and their qualities on Kodak."""
 FOR_THE_EYE = (*MODELS, "jpeg", "webp", "jpegxl", "heic", "avif")
 """Codecs that are compared by SSIMULACRA 2 too, on Kodak and CLIC-30: not those that are tuned to PSNR."""
 EYE_SETS = ("kodak", "clic")
@@ -216,6 +217,21 @@ def butteraugli_table() -> str:
     return markdown(["against", *eyes], _known([row for row in rows if row[0] not in eyes]))
 
 
+def effort_table() -> str:
+    """BD-rates on Kodak at equal PSNR of models with other efforts than the default, in Markdown."""
+    rows = []
+    for codec in EFFORTS:
+        against = (codec.partition("@")[0], "avif-psnr", "published/vtm")
+        rows.append([codec, *(_bd("kodak", Peer(name, name), codec, "psnr")[0] for name in against)])
+    head = [
+        "",
+        "against the default effort",
+        "against AVIF (speed 6, 4:4:4, for PSNR)",
+        "against VTM (published curve)",
+    ]
+    return markdown(head, _known(rows))
+
+
 def times_table() -> str:
     """Seconds to encode and to decode, of the models and of AVIF, from results/speed/times.json, in Markdown."""
     kept = json.loads((RESULTS / "speed" / "times.json").read_text("utf-8"))
@@ -283,13 +299,15 @@ def with_section(card: str) -> str:
 
 def documents() -> dict[Path, str]:
     """The documents that quote results, as they should be."""
-    readme, page, attention = ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("results", "attention"))
+    readme, docs = ROOT / "README.md", ROOT / "docs"
+    page, attention, effort = (docs / f"{name}.md" for name in ("results", "attention", "effort"))
     text = with_block(page.read_text("utf-8"), "bd-rates", beside_table())
     text = with_block(text, "times", times_table())
     texts = {
         readme: with_block(readme.read_text("utf-8"), "summary", summary_table()),
         page: with_block(with_block(text, "eye-rates", eye_table()), "butteraugli", butteraugli_table()),
         attention: with_block(attention.read_text("utf-8"), "attention", attention_table()),
+        effort: with_block(effort.read_text("utf-8"), "effort", effort_table()),
     }
     for model in MODELS:
         card = ROOT / "src" / "cwic" / "weights" / f"{model}.md"
@@ -327,17 +345,12 @@ def measure(data: Path) -> int:
         if not pictures.points:
             # Together, so that the codecs take turns on each picture.
             groups = [[codec for codec in codecs(name) if further(name, codec) == wanted] for wanted in (EYE, [])]
-            runs = [
-                [*further(name, group[0]), *(part for codec in group for part in ("-c", codec))]
-                for group in groups
-                if group
-            ]
+            runs = [[*further(name, group[0]), *(f"-c{codec}" for codec in group)] for group in groups if group]
+            chosen = EFFORTS if name == "kodak" else {}
         else:
-            chosen = {codec: qualities(name, codec) for codec in codecs(name)}
-            runs = [
-                ["-c", codec, "-q", ",".join(f"{q:g}" for q in qs), *further(name, codec)]
-                for codec, qs in chosen.items()
-            ]
+            runs, chosen = [], {codec: qualities(name, codec) for codec in codecs(name)}
+        for codec, qs in chosen.items():
+            runs.append(["-c", codec, "-q", ",".join(f"{q:g}" for q in qs), *further(name, codec)])
         codes += [subprocess.run([*command, *where, *run], check=False).returncode for run in runs]
     return max(codes)
 

@@ -10,6 +10,7 @@ from PIL import Image
 import cwic
 from cwic.container import read_container
 from cwic.container.chunks import PLAIN
+from cwic.models.catalog import EARLIER, shipped
 from cwic.plugin import register
 
 COFFEE = Path(__file__).parents[1] / "examples" / "coffee.png"
@@ -38,6 +39,15 @@ def test_a_small_picture_is_about_the_means_of_the_whole_one(
         inner = np.asarray(small, np.float64)[:rows, :columns].reshape(rows, columns, -1)
         assert np.abs(inner - means).mean() < 2.5
         assert np.abs(inner - means).max() < 26
+
+
+@pytest.mark.parametrize("model", [*shipped(), *EARLIER])
+def test_small_pictures_of_every_model_are_near(photograph: Image.Image, model: str) -> None:
+    picture = photograph.crop((0, 0, 384, 256))
+    expected = np.asarray(picture, np.float64).reshape(32, 8, 48, 8, 3).mean(axis=(1, 3))
+    small = np.asarray(cwic.decode(cwic.encode(picture, quality=70, model=model), scale=8), np.float64)
+    assert np.abs(small - expected).mean() < 3
+    assert np.abs((small - expected).mean(axis=(0, 1))).max() < 1
 
 
 def test_a_small_picture_of_a_part(photograph: Image.Image) -> None:
@@ -79,8 +89,7 @@ def test_thumbnails_are_decoded_small(photograph: Image.Image, monkeypatch: pyte
     picture = photograph.crop((0, 0, 512, 384))
     register()
     coded = BytesIO()
-    # Small pictures of the weights after these are farther off (docs/scale.md).
-    picture.save(coded, "CWIC", quality=70, model="cwic-s-eye-1")
+    picture.save(coded, "CWIC", quality=70)
     scales: list[int] = []
     decode = cwic.decode
     monkeypatch.setattr(

@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("*.md", "docs/*.md", "examples/*.md", "results/**/*.md", "src/cwic/weights/*.md")
 SPELLED = ("src", "examples", "benchmarks", "tools", "tests", "recipes", "Makefile", "pyproject.toml", "mkdocs.yml")
-NO_TEXT = "*.safetensors,*.cwic,*.png,*.svg,*.webp,*.tsv,*.json,corpus,__pycache__"
+NO_TEXT = "*.safetensors,*.npy,*.cwic,*.png,*.svg,*.webp,*.tsv,*.json,corpus,__pycache__"
 MAX_WORDS = 45
 RIDDLES = re.compile(r"(?:What|Who|Whose|Whether|How|Where|When|It|Its|Those|That|They)\b")
 """First words that leave the subject open."""

@@ -134,8 +134,9 @@ def test_every_set_is_measured_and_the_worst_code_counts(
     assert results.measure(tmp_path) == 3
     assert set(results.SETS) == set(SETS)
     for name in SETS:
-        parts = [part for command in commands if str(tmp_path / name) in command for part in command]
+        parts = {part.removeprefix("-c") for command in commands if str(tmp_path / name) in command for part in command}
         assert set(results.codecs(name)) == {codec for codec in (*MODELS, *PEERS) if codec in parts}, name
+        assert (set(results.EFFORTS) <= parts) == (name == "kodak")
 
 
 def test_a_large_set_is_measured_at_some_qualities_from_end_to_end(results: ModuleType) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from cwic.models import catalog
 from cwic.models.registry import PartSummary
+from cwic.models.weights import load_weights
 
 Run = Callable[..., Any]
 
@@ -118,3 +119,26 @@ def test_import_writes_over_nothing_and_leaves_nothing_behind(run_cwic: Run, che
     answer = run_cwic("models", "import", damaged, "-o", tmp_path / "new.safetensors")
     assert (answer.code, answer.err.count("\n")) == (4, 1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged.pth", "published.safetensors"]
+
+
+def test_small_pictures_are_fitted(run_cwic: Run, tmp_path: Path, cwam2024_weights: Path) -> None:
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes(catalog.weights_path("cwic-s").read_bytes())
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    Image.effect_noise((390, 400), 40).convert("RGB").save(photographs / "large.png")
+    Image.effect_noise((390, 300), 40).convert("RGB").save(photographs / "small.png")
+    answer = run_cwic("models", "preview", weights, photographs, "--json")
+    target = tmp_path / "mine.preview.npy"
+    assert json.loads(answer.out) == {"model": str(weights), "pictures": 1, "output": str(target)}
+    assert load_weights(weights).data.preview is not None
+    before = target.read_bytes()
+    assert run_cwic("models", "preview", weights, photographs).code == 6
+    assert target.read_bytes() == before
+    (photographs / "large.png").unlink()
+    answer = run_cwic("models", "preview", weights, photographs, "-o", tmp_path / "other.npy")
+    assert (answer.code, answer.err.count("\n")) == (1, 1)
+    assert "has 384 pixels a side" in answer.err
+    answer = run_cwic("models", "preview", cwam2024_weights, photographs, "-o", tmp_path / "other.npy")
+    assert "there is nothing to fit" in answer.err
+    assert not (tmp_path / "other.npy").exists()

@@ -1,4 +1,4 @@
-"""`cwic models`: list models, show their cost, and import checkpoints and earlier weights."""
+"""`cwic models`: list models, show their cost, import checkpoints and earlier weights, fit small pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cwic.config import ModelConfig
-    from cwic.models.base import CodingModel
+    from cwic.models.base import CodingModel, Floats
     from cwic.models.registry import PartSummary
 
 app = typer.Typer(
@@ -96,6 +96,76 @@ def import_checkpoint(
         )
 
     batch.run([str(checkpoint)], work)
+
+
+@app.command("preview")
+def fit_small_pictures(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Model or path of a weight file.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(metavar="PICTURES", help="Folder of photographs.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="beside the weight file")
+    ] = None,
+    pictures: Annotated[int, typer.Option(min=1, help="The number of pictures that are used.")] = 40,
+    force: batch.Force = False,
+    as_json: batch.AsJson = False,
+) -> None:
+    """Fit the map that makes small pictures (cwic decode --scale) to photographs, and write NAME.preview.npy.
+
+    The middles of pictures are coded, 384 pixels square. Which pictures is random, but always the same. Smaller ones
+    are passed over.
+    """
+
+    def work(_: int) -> None:
+        from cwic.cli.plan import check_target
+        from cwic.models.catalog import weights_path
+        from cwic.models.preview import SUFFIX
+
+        target = output or weights_path(name).with_suffix(SUFFIX)
+        check_target(target, force=force)
+        used = _fit(name, folder, pictures, target)
+        batch.report(
+            f"{name}: {used} pictures -> {target}",
+            {"model": name, "pictures": used, "output": str(target)},
+            as_json=as_json,
+        )
+
+    batch.run([name], work)
+
+
+def _fit(name: str, folder: Path, most: int, target: Path) -> int:
+    """Fit the map of small pictures and write it. Returns the number of pictures. Raises `InputError`."""
+    from io import BytesIO
+    from random import Random
+
+    import numpy as np
+
+    from cwic.errors import InputError
+    from cwic.image.arrays import to_floats
+    from cwic.image.files import write_atomically
+    from cwic.image.folder import picture_files, read_picture
+    from cwic.models.catalog import open_model
+    from cwic.models.cwic import CwicModel
+    from cwic.models.preview import fit_preview
+
+    model = open_model(name)
+    if not isinstance(model, CwicModel):
+        raise InputError(f"{name} makes small pictures from whole ones: there is nothing to fit")
+    files, side = picture_files(folder), 384
+    Random(0).shuffle(files)
+    found: list[Floats] = []
+    for file in files:
+        x = to_floats(read_picture(file))
+        top, left = ((length - side) // 2 for length in x.shape[2:])
+        if min(top, left) >= 0:
+            found.append(np.ascontiguousarray(x[:, :, top : top + side, left : left + side]))
+        if len(found) == most:
+            break
+    if not found:
+        raise InputError(f"no picture under {folder} has {side} pixels a side")
+    data = BytesIO()
+    np.save(data, fit_preview(model, found))
+    write_atomically(target, data.getvalue(), force=True)
+    return len(found)
 
 
 def _parts(name: str) -> Sequence[PartSummary]:

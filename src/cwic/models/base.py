@@ -67,6 +67,7 @@ class ModelData(NamedTuple):
         weights: gives float tensors by name; they are read when a network is first used.
         error_weight: how the encoder rounds (`cwic.latents.rounding`).
         tune: what the model was trained to please, one of `cwic.config.TUNES`.
+        preview: the fitted map of small pictures (`cwic.models.preview`), if there is one.
     """
 
     config: ModelConfig
@@ -76,6 +77,7 @@ class ModelData(NamedTuple):
     weights: Callable[[Sequence[str]], Mapping[str, NDArray[Any]]]
     error_weight: float = ERROR_WEIGHT
     tune: str = PSNR
+    preview: Floats | None = None
 
 
 class CodingModel(Protocol):

@@ -27,6 +27,7 @@ from cwic.latents.symbols import (
     SymbolWriter,
 )
 from cwic.models.base import CutLatents, Floats, Halo, ModelData, Outlook
+from cwic.models.preview import BLOCK, LATENT, preview_maps
 from cwic.networks.adjoint import MASK, TARGET, with_gradient
 from cwic.networks.engine import Network
 from cwic.networks.product import product
@@ -36,34 +37,6 @@ FEATURE_CONVOLUTIONS = 11
 """The 3x3 convolutions in sequence, at 1/8, of the feature encoding: two dense blocks of five, and one between."""
 WRITTEN_WEIGHT = 22.0
 """The weight of rounding errors in `as_written`. It is part of the format, whatever weight an encoder uses."""
-LATENT = 16
-"""The side, in pixels, of the square that a position of y stands for."""
-BLOCK = 8
-"""The side, in pixels, of the squares that g_s makes last, each from one position of the map at 1/8."""
-HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS = (
-    "g_s.haar.weight",
-    "g_s.block_transform.weight",
-    "g_s.block_transform.bias",
-)
-"""The linear maps at the two ends of g_s."""
-
-
-def preview_maps(data: ModelData) -> tuple[Floats, Floats]:
-    """Return the product of the linear maps of g_s, from a latent to the means of its four squares of `BLOCK` pixels.
-
-    The networks between the linear maps are left out.
-
-    Returns:
-        The weights `[3, 4, M]` and the bias `[3, 4]`: colours, and squares in raster order.
-    """
-    given = data.weights([HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS])
-    haar, block_transform, bias = (
-        np.asarray(given[name], np.float32) for name in (HAAR, BLOCK_TRANSFORM, BLOCK_TRANSFORM_BIAS)
-    )
-    # The last map has a row for each pixel of a block, colours first; the first has a row for each block of a latent.
-    mean = block_transform[:, :, 0, 0].reshape(3, BLOCK**2, -1).mean(axis=1)
-    rows = np.einsum("kc,cpm->kpm", mean, haar[:, :, 0, 0].reshape(mean.shape[1], 4, -1))
-    return rows, bias.reshape(3, BLOCK**2).mean(axis=1, keepdims=True).repeat(4, axis=1)
 
 
 class CwicModel:
@@ -78,6 +51,8 @@ class CwicModel:
         self._config = cast(CwicConfig, data.config)
         self._prior = QuadtreePrior(self._config, data.exact)
         self._costs = symbol_costs(data.tables)
+        if data.preview is not None and data.preview.shape[-1] != self._config.M + 1:
+            raise ModelError(f"the map of small pictures is for {data.preview.shape[-1] - 1} channels")
         missing = {"features", "g_a", "h_a", "g_s"} - data.graphs.keys()
         if missing:
             raise ModelError(f"the weights lack the graph {min(missing)}")
@@ -147,8 +122,12 @@ class CwicModel:
         passes = [*reader.is_whole[1:], False].index(False)
         return CutLatents(y_hat, passes, PASSES)
 
+    def dequantise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
+        """Return latents `[h, w, M]`, as they are decoded, in units of y: `[1, M, h, w]`."""
+        return self._prior.dequantise(y_hat, level)
+
     def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
-        inputs = {"y_hat": self._prior.dequantise(y_hat, level), **self._windows(*y_hat.shape[:2])}
+        inputs = {"y_hat": self.dequantise(y_hat, level), **self._windows(*y_hat.shape[:2])}
         return self._run("g_s", level, inputs, reduced=True)
 
     has_preview = True
@@ -174,7 +153,7 @@ class CwicModel:
         return self.data.tune in (EYE, PSNR)
 
     def outlook(self, y_hat: NDArray[np.int64], x: Floats, mask: Floats, level: int) -> Outlook:
-        y = self._prior.dequantise(y_hat, level)
+        y = self.dequantise(y_hat, level)
         inputs = {"y_hat": y, TARGET: x, MASK: mask, **self._windows(*y_hat.shape[:2])}
         network = self._with_gradient
         x_hat, gradient = network.outputs(inputs | self._gains(network, level))

@@ -20,6 +20,7 @@ from cwic.errors import ModelError
 from cwic.image.files import write_atomically
 from cwic.latents.rounding import ERROR_WEIGHT
 from cwic.models.base import CodingModel, ModelData
+from cwic.models.preview import read_preview
 from cwic.models.registry import FAMILIES, PartSummary, make_model
 from cwic.networks.graph import Graph
 
@@ -87,7 +88,9 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
             raise ValueError(f"error_weight is {error_weight}")
         if tune not in TUNES:
             raise ValueError(f"tune is {tune!r}")
-        data = ModelData(config, exact, Tables.from_arrays(tables), graphs, _reader(path), error_weight, tune)
+        data = ModelData(
+            config, exact, Tables.from_arrays(tables), graphs, _reader(path), error_weight, tune, read_preview(path)
+        )
         model = make_model(data, device)
     except FileNotFoundError:
         raise ModelError(f"the weight file {path} is missing") from None

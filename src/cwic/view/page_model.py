@@ -20,7 +20,7 @@ from cwic.latents.native import VALUE_LIMIT, fits_c
 from cwic.latents.quadtree import QuadtreePrior
 from cwic.models import catalog
 from cwic.models.base import ModelData
-from cwic.models.cwic import preview_maps
+from cwic.models.preview import preview_maps
 from cwic.models.weights import EXACT, TABLES
 from cwic.networks.graph import Graph
 from cwic.networks.onnx_bytes import onnx_bytes
