@@ -136,9 +136,10 @@ def test_small_pictures_are_fitted(run_cwic: Run, tmp_path: Path, cwam2024_weigh
     assert run_cwic("models", "preview", weights, photographs).code == 6
     assert target.read_bytes() == before
     (photographs / "large.png").unlink()
-    answer = run_cwic("models", "preview", weights, photographs, "-o", tmp_path / "other.npy")
+    answer = run_cwic("models", "preview", weights, photographs, "-f")
     assert (answer.code, answer.err.count("\n")) == (1, 1)
     assert "has 384 pixels a side" in answer.err
-    answer = run_cwic("models", "preview", cwam2024_weights, photographs, "-o", tmp_path / "other.npy")
+    assert target.read_bytes() == before
+    answer = run_cwic("models", "preview", cwam2024_weights, photographs)
     assert "there is nothing to fit" in answer.err
-    assert not (tmp_path / "other.npy").exists()
+    assert not cwam2024_weights.with_suffix(".preview.npy").exists()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cwic.errors import ModelError
 from cwic.models.cwic import CwicModel
 from cwic.models.preview import fit_preview, preview_maps, read_preview
-from cwic.models.weights import load_weights
+from cwic.models.weights import load_weights, save_weights
 
 CHANNELS = 16
 
@@ -57,6 +57,14 @@ def test_the_map_beside_the_weight_file_is_used(weights: Path) -> None:
     weight, bias = preview_maps(data)
     np.testing.assert_array_equal(weight, fitted[..., :CHANNELS])
     np.testing.assert_array_equal(bias, fitted[..., CHANNELS])
+
+
+def test_a_saved_model_takes_its_map_along_and_leaves_no_other(model: CwicModel, weights: Path) -> None:
+    fitted = np.ones((3, 4, CHANNELS + 1), np.float32)
+    save_weights(weights, CwicModel(model.data._replace(preview=fitted)), "small")
+    np.testing.assert_array_equal(load_weights(weights).data.preview, fitted)
+    save_weights(weights, model, "small")
+    assert load_weights(weights).data.preview is None
 
 
 def saved(array: NDArray[np.generic], **options: bool) -> bytes:

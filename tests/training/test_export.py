@@ -34,6 +34,7 @@ def test_the_averaged_weights_become_a_fitted_weight_file(
     name = export.export_checkpoint(checkpoint, output, recipe, folder)
     model = load_weights(output)
     assert model_id(model).hex() == name
+    assert model.data.preview is not None
     average = torch.load(checkpoint, weights_only=True)["average"]
     bias = model.data.weights(["g_s.blocks.0.merge.bias"])["g_s.blocks.0.merge.bias"]
     np.testing.assert_allclose(bias, average["g_s.blocks.0.merge.bias"], atol=1e-3)

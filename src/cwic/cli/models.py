@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cwic.cli import batch
+from cwic.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Models: what there is, what it costs, checkpoints of others.", no_args_is_help=True, rich_markup_mode=None
 )
+
+
+FITTED_SIDE = 384
+"""Pixels a side of the pictures that small pictures are fitted to."""
 
 
 @app.command("list")
@@ -102,14 +107,11 @@ def import_checkpoint(
 def fit_small_pictures(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Model or path of a weight file.", show_default=False)],
     folder: Annotated[Path, typer.Argument(metavar="PICTURES", help="Folder of photographs.", show_default=False)],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write.", show_default="beside the weight file")
-    ] = None,
     pictures: Annotated[int, typer.Option(min=1, help="The number of pictures that are used.")] = 40,
     force: batch.Force = False,
     as_json: batch.AsJson = False,
 ) -> None:
-    """Fit the map that makes small pictures (cwic decode --scale) to photographs, and write NAME.preview.npy.
+    """Fit the map that makes small pictures (cwic decode --scale), and write it beside the weight file.
 
     The middles of pictures are coded, 384 pixels square. Which pictures is random, but always the same. Smaller ones
     are passed over.
@@ -117,55 +119,49 @@ def fit_small_pictures(
 
     def work(_: int) -> None:
         from cwic.cli.plan import check_target
-        from cwic.models.catalog import weights_path
-        from cwic.models.preview import SUFFIX
+        from cwic.models.catalog import open_model, weights_path
+        from cwic.models.cwic import CwicModel
+        from cwic.models.preview import SUFFIX, fit_preview, write_preview
 
-        target = output or weights_path(name).with_suffix(SUFFIX)
+        weights = weights_path(name)
+        target = weights.with_suffix(SUFFIX)
         check_target(target, force=force)
-        used = _fit(name, folder, pictures, target)
+        model = open_model(name)
+        if not isinstance(model, CwicModel):
+            raise InputError(f"{name} makes small pictures from whole ones: there is nothing to fit")
+        used = _middles(folder, pictures)
+        write_preview(weights, fit_preview(model, used))
         batch.report(
-            f"{name}: {used} pictures -> {target}",
-            {"model": name, "pictures": used, "output": str(target)},
+            f"{name}: {len(used)} pictures -> {target}",
+            {"model": name, "pictures": len(used), "output": str(target)},
             as_json=as_json,
         )
 
     batch.run([name], work)
 
 
-def _fit(name: str, folder: Path, most: int, target: Path) -> int:
-    """Fit the map of small pictures and write it. Returns the number of pictures. Raises `InputError`."""
-    from io import BytesIO
+def _middles(folder: Path, most: int) -> list[Floats]:
+    """Return the middles of pictures, `[1, 3, FITTED_SIDE, FITTED_SIDE]`. Raises `InputError` if there are none."""
     from random import Random
 
     import numpy as np
 
-    from cwic.errors import InputError
     from cwic.image.arrays import to_floats
-    from cwic.image.files import write_atomically
     from cwic.image.folder import picture_files, read_picture
-    from cwic.models.catalog import open_model
-    from cwic.models.cwic import CwicModel
-    from cwic.models.preview import fit_preview
 
-    model = open_model(name)
-    if not isinstance(model, CwicModel):
-        raise InputError(f"{name} makes small pictures from whole ones: there is nothing to fit")
-    files, side = picture_files(folder), 384
+    files = picture_files(folder)
     Random(0).shuffle(files)
     found: list[Floats] = []
     for file in files:
         x = to_floats(read_picture(file))
-        top, left = ((length - side) // 2 for length in x.shape[2:])
+        top, left = ((length - FITTED_SIDE) // 2 for length in x.shape[2:])
         if min(top, left) >= 0:
-            found.append(np.ascontiguousarray(x[:, :, top : top + side, left : left + side]))
+            found.append(np.ascontiguousarray(x[:, :, top : top + FITTED_SIDE, left : left + FITTED_SIDE]))
         if len(found) == most:
             break
     if not found:
-        raise InputError(f"no picture under {folder} has {side} pixels a side")
-    data = BytesIO()
-    np.save(data, fit_preview(model, found))
-    write_atomically(target, data.getvalue(), force=True)
-    return len(found)
+        raise InputError(f"no picture under {folder} has {FITTED_SIDE} pixels a side")
+    return found
 
 
 def _parts(name: str) -> Sequence[PartSummary]:

@@ -8,6 +8,7 @@ that file it is the product of the linear maps at the two ends of g_s, which is 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cwic.errors import ModelError
+from cwic.image.files import write_atomically
 from cwic.models.base import Floats, ModelData
 
 if TYPE_CHECKING:
@@ -68,6 +70,17 @@ def read_preview(weights: Path) -> Floats | None:
     if not np.isfinite(fitted).all():
         raise ModelError(f"{path} is malformed: it has numbers that are not finite")
     return fitted
+
+
+def write_preview(weights: Path, fitted: Floats | None) -> None:
+    """Write the fitted map beside a weight file, or remove the one that is there if there is none to write."""
+    path = weights.with_suffix(SUFFIX)
+    if fitted is None:
+        path.unlink(missing_ok=True)
+        return
+    data = BytesIO()
+    np.save(data, fitted, allow_pickle=False)
+    write_atomically(path, data.getvalue(), force=True)
 
 
 def fit_preview(model: CwicModel, pictures: Iterable[Floats]) -> Floats:

@@ -20,7 +20,7 @@ from cwic.errors import ModelError
 from cwic.image.files import write_atomically
 from cwic.latents.rounding import ERROR_WEIGHT
 from cwic.models.base import CodingModel, ModelData
-from cwic.models.preview import read_preview
+from cwic.models.preview import read_preview, write_preview
 from cwic.models.registry import FAMILIES, PartSummary, make_model
 from cwic.networks.graph import Graph
 
@@ -46,6 +46,8 @@ def save_weights(
 ) -> None:
     """Writes `model` under `name`, whole or not at all; `parts` say what it costs.
 
+    The fitted map of its small pictures goes into a file beside it; an earlier model's map is not left there.
+
     `encoder` has the fields of `ModelData` that the encoder alone reads, where they are to be others than the model's.
     """
     data = model.data
@@ -63,6 +65,7 @@ def save_weights(
         "parts": json.dumps([list(part) for part in parts]),
     }
     write_atomically(path, save({k: np.ascontiguousarray(a) for k, a in tensors.items()}, metadata), force=True)
+    write_preview(path, data.preview)
 
 
 def load_weights(path: Path, device: str = "cpu") -> CodingModel:

@@ -12,7 +12,9 @@ from cwic.errors import InputError
 from cwic.image.files import write_atomically
 from cwic.image.geometry import pad
 from cwic.lab.cost import parts
+from cwic.models import cwic as coding
 from cwic.models.catalog import open_model
+from cwic.models.preview import fit_preview
 from cwic.models.weights import model_id, save_weights
 from cwic.training.card import model_card
 from cwic.training.checkpoint import load_checkpoint, load_into
@@ -25,6 +27,7 @@ from cwic.training.validation import middle, usable_pictures, validate
 
 FITTING_CROPS = 400
 ENCODED_CROPS = 24
+PREVIEW_CROPS = 60
 COMPARED_SIDE = 384
 """Pixels a side, at most, of the pictures whose bits two models are compared by."""
 
@@ -79,6 +82,9 @@ def export_checkpoint(
         positions = space_levels(model, coded_bits(other, compared), compared)
         print("knots at positions", *(f"{position:.2f}" for position in positions), file=sys.stderr)
         exported = family.export(model, list(crops))
+    if isinstance(exported, coding.CwicModel):
+        fitted = fit_preview(exported, [crop.numpy() for crop in list(crops)[:PREVIEW_CROPS]])
+        exported = coding.CwicModel(exported.data._replace(preview=fitted))
     encoder = {"error_weight": weight, "tune": recipe.tune}
     save_weights(output, exported, recipe.name, parts(recipe.model), encoder)
     found = validate(model, recipe, held_out.files) if held_out else None
