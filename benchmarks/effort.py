@@ -20,6 +20,7 @@ from PIL import Image
 
 import cwic
 from cwic.config import EYE
+from cwic.errors import InputError
 from cwic.evaluation.bd import Curve, bd
 from cwic.image.fidelity import psnr
 from cwic.image.folder import picture_files
@@ -37,9 +38,15 @@ def main(folder: Path, model: str, effort: int, side: int) -> int:
         picture = middle_of(file, side)
         cwic.encode(picture, model=model, effort=effort, quality=QUALITIES[0])  # loads the networks
         (plain, seconds), (refined, longer) = (measured(picture, model, each) for each in (DEFAULT_EFFORT, effort))
-        rates.append(bd(plain, refined).rate_percent)
+        try:
+            rates.append(bd(plain, refined).rate_percent)
+        except InputError as error:  # for example, a blank page comes back exact
+            print(f"{file.name:<48} left out: {error}")
+            continue
         times.append(longer / seconds)
         print(f"{file.name:<48} {rates[-1]:+6.2f} %  {times[-1]:5.1f} times the seconds", flush=True)
+    if not rates:
+        raise SystemExit("no picture has a curve")
     larger = sum(rate > 0 for rate in rates)
     print(
         f"{len(rates)} pictures, {model}, effort {effort}: {mean(rates):+.2f} % (from {min(rates):+.2f} to "

@@ -21,9 +21,11 @@ from cwic.models.base import CodingModel, Floats
 from cwic.models.eye import eye_cost, has_eye_cost
 
 FASTEST, DEFAULT_EFFORT, MOST = 1, 5, 9
-STEPS = {6: 1, 7: 5, 8: 12, 9: 40}
+STEPS = {6: 1, 7: 5, 8: 12, 9: 60}
 """The largest number of steps, by effort. Lower efforts do none."""
-PATIENCE = 6
+EARLY = 5
+"""The number of steps in which moves become shorter fast; after those they do so slowly."""
+PATIENCE = 10
 """The number of steps without a gain after which a search ends."""
 
 
@@ -35,8 +37,8 @@ class Descent(NamedTuple):
         pull: the part of the way from the latents to their coded values that is added to every move.
         longest: the longest move against the gradient, in quantisation steps.
         share: the share of a move that the first step makes.
-        decay: the factor on the share in every further step.
-        least: the least share.
+        decay: the factor on the share in each of the next `EARLY` steps.
+        late_decay: the factor on the share in every step after those.
         error_weight: the weight of errors with which latents are rounded in a search (`cwic.latents.rounding`).
         bits_share: the share of the slope of the bits in a move. Rounding by cost sees to the rest.
     """
@@ -46,14 +48,14 @@ class Descent(NamedTuple):
     longest: float
     share: float
     decay: float
-    least: float
+    late_decay: float
     error_weight: float
     bits_share: float
 
 
-SQUARED = Descent(9.0, 1.0, np.inf, 0.3, 0.85, 0.05, 18.0, 0.5)
+SQUARED = Descent(9.0, 1.0, np.inf, 0.3, 0.85, 0.97, 18.0, 0.5)
 """The squared error is nearly a parabola, with about the same curvature for all latents."""
-FOR_THE_EYE = Descent(40.0, 0.1, 0.5, 0.3, 0.9, 0.02, 9.0, 0.6)
+FOR_THE_EYE = Descent(40.0, 0.1, 0.5, 0.3, 0.9, 0.9, 9.0, 0.6)
 """SSIMULACRA 2 is steep in places, and its slope changes soon, more so if many latents move together."""
 
 
@@ -151,7 +153,7 @@ def refine(model: CodingModel, y: Floats, goal: Goal, level: int, tile: int, ste
             best, least = coded, cost
         if since >= PATIENCE:
             break
-        share = max(descent.share * descent.decay**number, descent.least)
+        share = descent.share * descent.decay ** min(number, EARLY) * descent.late_decay ** max(0, number - EARLY)
         slope: Floats = view.slope + np.float32(descent.bits_share) * bits_slope
         move = np.clip(slope / np.float32(2 * descent.curvature), -descent.longest, descent.longest)
         y = y + np.float32(share) * (np.float32(descent.pull) * (view.y_hat - y) - move * view.step) * free
