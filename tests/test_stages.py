@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cwic.codec import encode
-from cwic.stages import stage, timed
+from cwic.stages import add, stage, timed
 
 
 def test_stages_are_timed_where_somebody_asks() -> None:
@@ -20,6 +20,14 @@ def test_stages_are_timed_where_somebody_asks() -> None:
             raise KeyError
     assert list(stages.seconds) == ["sleep", "failure"]
     assert 0.02 <= stages.seconds["sleep"] < 5
+
+
+def test_amounts_are_summed_by_name() -> None:
+    add(steps=1)
+    with timed() as stages:
+        add(steps=2, bits=0.5)
+        add(steps=3)
+    assert stages.sums == {"steps": 5, "bits": 0.5}
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

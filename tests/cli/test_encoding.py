@@ -40,6 +40,19 @@ def test_verbose_tells_fidelity_bits_and_seconds(run_cwic: Run, photo: Path) -> 
     assert "psnr_db" not in json.loads(run_cwic("encode", photo, "-f", "--json").out)
 
 
+def test_verbose_tells_what_effort_brought(run_cwic: Run, photo: Path) -> None:
+    options = ("-f", "-v", "-m", "cwic-s", "-e", 7)
+    record = json.loads(run_cwic("encode", photo, *options, "--json").out)["refined"]
+    assert record.keys() == {"steps", "bits_before", "bits_after", "cost_before", "cost_after"}
+    assert record["steps"] == 5
+    assert record["bits_after"] < record["cost_after"] < record["cost_before"]
+    text = run_cwic("encode", photo, *options).out.decode().splitlines()
+    assert [line.split()[0] for line in text[1:]] == ["fidelity", "bits", "effort", "seconds"]
+    assert f"5 steps  bits of latents {record['bits_before']:.0f} -> {record['bits_after']:.0f} (" in text[3]
+    assert text[3].endswith(f"together {record['cost_after'] / record['cost_before'] - 1:+.1%}")
+    assert "refined" not in json.loads(run_cwic("encode", photo, "-f", "-v", "--json").out)
+
+
 @pytest.mark.usefixtures("fake_codec")
 def test_a_whole_output_is_skipped_and_a_damaged_one_replaced(run_cwic: Run, photo: Path) -> None:
     Image.new("RGB", (30, 20)).save(photo)

@@ -117,6 +117,8 @@ class Encoding:
 
             record |= measured(image, data, model=name, strip=self.strip, limits=limits, device=self.device)
             record["seconds_by_stage"] = {name: stages.seconds[name] for name in _STAGES if name in stages.seconds}
+            if stages.sums:
+                record["refined"] = stages.sums
         return Made(record, data, replaces=is_there)
 
 
@@ -135,7 +137,19 @@ def line(record: dict[str, Any]) -> str:
         f"  fidelity  PSNR {record['psnr_db']:.2f} dB  MS-SSIM {record['ms_ssim']:.5f}"
         f"  SSIMULACRA 2 {record['ssimulacra2']:.2f}\n"
         f"  bits      {bits}\n"
+        f"{_refined(record.get('refined'))}"
         f"  seconds   {seconds}"
+    )
+
+
+def _refined(sums: dict[str, float] | None) -> str:
+    """Return the line that tells what the refinement of latents brought; nothing if there was none."""
+    if sums is None:
+        return ""
+    bits, cost = (sums[f"{name}_after"] / sums[f"{name}_before"] - 1 for name in ("bits", "cost"))
+    return (
+        f"  effort    {sums['steps']:.0f} steps  bits of latents {sums['bits_before']:.0f} -> {sums['bits_after']:.0f}"
+        f" ({bits:+.1%})  bits and error together {cost:+.1%}\n"
     )
 
 

@@ -19,6 +19,7 @@ from cwic.latents.levels import lmbda_of
 from cwic.latents.symbols import CodedLatents
 from cwic.models.base import CodingModel, Floats
 from cwic.models.eye import eye_cost, has_eye_cost
+from cwic.stages import add
 
 FASTEST, DEFAULT_EFFORT, MOST = 1, 5, 9
 STEPS = {6: 1, 7: 5, 8: 12, 9: 60}
@@ -144,10 +145,12 @@ def refine(model: CodingModel, y: Floats, goal: Goal, level: int, tile: int, ste
     look, descent = (_for_the_eye, FOR_THE_EYE) if model.data.tune == EYE else (_squared, SQUARED)
     free = _free(goal.mask)
     best, least, since = None, np.inf, 0
+    start: dict[str, float] = {}
     for number in range(steps + 1):
         coded, bits_slope = model.compress_with_slope(y, level, tile, descent.error_weight if number else None)
         view = look(model, coded, goal, level)
         cost = 8 * len(coded.data) + view.cost
+        start = start or {"bits_before": 8 * len(coded.data), "cost_before": cost}
         since = 0 if cost < least else since + 1
         if cost < least:
             best, least = coded, cost
@@ -158,6 +161,7 @@ def refine(model: CodingModel, y: Floats, goal: Goal, level: int, tile: int, ste
         move = np.clip(slope / np.float32(2 * descent.curvature), -descent.longest, descent.longest)
         y = y + np.float32(share) * (np.float32(descent.pull) * (view.y_hat - y) - move * view.step) * free
     assert best is not None  # the first has a finite cost
+    add(**start, bits_after=8 * len(best.data), cost_after=least, steps=number)
     return best
 
 
