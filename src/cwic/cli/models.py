@@ -146,17 +146,15 @@ def _middles(folder: Path, most: int) -> list[Floats]:
 
     import numpy as np
 
-    from cwic.image.arrays import to_floats
-    from cwic.image.folder import picture_files, read_picture
+    from cwic.image.folder import middle, picture_files
 
     files = picture_files(folder)
     Random(0).shuffle(files)
     found: list[Floats] = []
     for file in files:
-        x = to_floats(read_picture(file))
-        top, left = ((length - FITTED_SIDE) // 2 for length in x.shape[2:])
-        if min(top, left) >= 0:
-            found.append(np.ascontiguousarray(x[:, :, top : top + FITTED_SIDE, left : left + FITTED_SIDE]))
+        x = middle(file, FITTED_SIDE)
+        if min(x.shape[2:]) == FITTED_SIDE:
+            found.append(np.ascontiguousarray(x))
         if len(found) == most:
             break
     if not found:

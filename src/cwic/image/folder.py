@@ -1,10 +1,14 @@
-"""List the pictures of a folder, and read one of them as it would be coded."""
+"""List the pictures of a folder, and read one of them, or its middle, as it would be coded."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cwic.errors import InputError
+from cwic.image.arrays import to_floats
 from cwic.image.files import open_image
 from cwic.image.picture import Picture, as_picture
 
@@ -25,3 +29,10 @@ def read_picture(file: Path) -> Picture:
     if picture.alpha is not None:
         raise InputError('picture has transparency, which no measure counts: drop it with image.convert("RGB") first')
     return picture
+
+
+def middle(file: Path, side: int) -> NDArray[np.float32]:
+    """Return the middle of a picture, at most `side` pixels a side: `[1, 3, h, w]` in [0, 1]."""
+    pixels = to_floats(read_picture(file))
+    top, left = (max(0, (length - side) // 2) for length in pixels.shape[2:])
+    return pixels[..., top : top + side, left : left + side]

@@ -84,15 +84,13 @@ class CwicModel:
         sink: SymbolSink | None = None,
         error_weight: float | None = None,
     ) -> CodedLatents:
-        weight = self.data.error_weight if error_weight is None else error_weight
-        return self._compress(y, level, tile, sink or SymbolEncoder(self.data.tables), weight)
+        return self._compress(y, level, tile, sink or SymbolEncoder(self.data.tables), error_weight)
 
     def compress_with_slope(
         self, y: Floats, level: int, tile: int = 0, error_weight: float | None = None
     ) -> tuple[CodedLatents, Floats]:
-        weight = self.data.error_weight if error_weight is None else error_weight
         slopes: list[Floats] = []
-        coded = self._compress(y, level, tile, SymbolEncoder(self.data.tables), weight, slopes)
+        coded = self._compress(y, level, tile, SymbolEncoder(self.data.tables), error_weight, slopes)
         return coded, np.ascontiguousarray(join_passes(slopes).transpose(2, 0, 1)[None])
 
     def as_written(self, y: Floats, level: int) -> NDArray[np.int64]:
@@ -189,17 +187,18 @@ class CwicModel:
         level: int,
         tile: int,
         sink: SymbolSink,
-        error_weight: float,
+        error_weight: float | None,
         slopes: list[Floats] | None = None,
     ) -> CodedLatents:
         """Round and code; `slopes` takes the slope of the bits by the symbols of each pass."""
+        weight = self.data.error_weight if error_weight is None else error_weight
         writer = SymbolWriter(sink, tile)
         parts = split_passes(y[0].transpose(1, 2, 0).astype(np.float64))
 
         def code(known: LatentPass) -> NDArray[np.int32]:
             steps = parts[known.pass_index] * (known.gain / (1 << GAIN_BITS)) - known.means_hat / (1 << VALUE_BITS)
             steps = np.clip(steps, -SYMBOL_MAX, SYMBOL_MAX)
-            symbols = writer.put(round_by_cost(steps, self._costs, known.indexes, error_weight), known.indexes)
+            symbols = writer.put(round_by_cost(steps, self._costs, known.indexes, weight), known.indexes)
             if slopes is not None:
                 magnitudes = np.minimum(np.abs(symbols), CONSIDERED - 1)
                 slopes.append(np.copysign(self._cost_slopes[known.indexes, magnitudes], symbols, dtype=np.float32))

@@ -10,6 +10,7 @@ import torch
 
 from cwic.errors import InputError
 from cwic.image.files import write_atomically
+from cwic.image.folder import middle
 from cwic.image.geometry import pad
 from cwic.lab.cost import parts
 from cwic.models import cwic as coding
@@ -23,7 +24,7 @@ from cwic.training.encoder import best_error_weight
 from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
 from cwic.training.spacing import coded_bits, space_levels
-from cwic.training.validation import middle, usable_pictures, validate
+from cwic.training.validation import usable_pictures, validate
 
 FITTING_CROPS = 400
 ENCODED_CROPS = 24

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from cwic.errors import InputError
 from cwic.image.arrays import to_floats
-from cwic.image.folder import picture_files, read_picture
+from cwic.image.folder import middle, picture_files, read_picture
 from cwic.image.geometry import pad
 from cwic.training.family import FAMILIES
 from cwic.training.loss import rate_distortion
@@ -98,13 +97,6 @@ def validate(model: nn.Module, recipe: Recipe, pictures: Path | Sequence[Path], 
             table[:, i] += [rd.bpp.item(), -10 * np.log10(rd.mse.item()), rd.cost.item()]
     bpp, psnr, cost = (table / len(files)).tolist()
     return Validation([point.label for point in points], bpp, psnr, cost)
-
-
-def middle(file: Path, side: int) -> NDArray[np.float32]:
-    """Return the middle of a picture, at most `side` pixels a side: `[1, 3, h, w]` in [0, 1]."""
-    pixels = to_floats(read_picture(file))
-    top, left = (max(0, (length - side) // 2) for length in pixels.shape[2:])
-    return pixels[..., top : top + side, left : left + side]
 
 
 @torch.no_grad()
