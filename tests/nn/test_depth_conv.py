@@ -72,4 +72,4 @@ def test_the_form_that_is_compiled_gives_the_same(monkeypatch: pytest.MonkeyPatc
 def test_shifted_products_are_a_convolution() -> None:
     x, taps, bias = torch.randn(2, 4, 7, 3), torch.randn(3, 9), torch.randn(3)
     expected = F.conv2d(x.permute(0, 3, 1, 2), taps.view(3, 1, 3, 3), bias, padding=1, groups=3)
-    torch.testing.assert_close(depth_conv.shifted_depthwise(x, taps, bias), expected.permute(0, 2, 3, 1))
+    torch.testing.assert_close(depth_conv.shifted_depthwise(x, taps.t(), bias), expected.permute(0, 2, 3, 1))

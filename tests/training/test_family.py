@@ -12,6 +12,7 @@ from cwic.lab.cwic import CwicModel
 from cwic.lab.prior import lmbda_of
 from cwic.models import registry
 from cwic.models.base import encode
+from cwic.nn.compiled import compiled_blocks
 from cwic.training.family import EYE_LMBDA, FAMILIES
 from cwic.training.recipe import Recipe
 
@@ -19,6 +20,28 @@ from cwic.training.recipe import Recipe
 @pytest.fixture(params=sorted(FAMILIES))
 def any_recipe(request: pytest.FixtureRequest, recipe: Recipe, paper_recipe: Recipe) -> Recipe:
     return recipe if request.param == "cwic" else paper_recipe
+
+
+@pytest.mark.parametrize("rounded", [False, True])
+def test_parts_that_a_gpu_compiles_are_one_graph_with_the_same_numbers(rounded: bool, recipe: Recipe) -> None:
+    family = FAMILIES["cwic"]
+    model = family.build(recipe).train()
+    if rounded:
+        family.decoder_only(model)
+    x, level = torch.rand(2, 3, 64, 64), torch.tensor([100, 900])
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    found = []
+    for whole in (False, True):
+        if whole:
+            for part in family.compiled_parts(model):
+                part.compile(backend="aot_eager", fullgraph=True, dynamic=False)
+        torch.manual_seed(0)  # of the noise
+        with compiled_blocks(whole):
+            output = model(*family.arguments(x, level))
+        loss = output.y_bits.sum() + output.z_bits.sum() + 1e4 * (output.x_hat - x).square().sum()
+        found.append([loss, *torch.autograd.grad(loss, parameters)])
+    for plain, compiled in zip(*found, strict=True):
+        torch.testing.assert_close(compiled, plain, rtol=1e-3, atol=1e-3 * float(plain.detach().abs().max()))
 
 
 def test_recipes_and_families_have_the_same_names() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,45 @@ def test_without_gradients_nothing_moves() -> None:
     ours = parameters()
     Muon(ours, lr=0.02).step()
     assert all(torch.equal(one, other) for one, other in zip(ours, parameters(), strict=True))
+
+
+def test_a_step_is_captured_once_its_tensors_stay_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    captured, done = [], []
+
+    class Graph:
+        def __init__(self, update: Callable[[torch.Tensor], None]) -> None:
+            captured.append(update)
+
+        def __call__(self, rate: float) -> None:
+            done.append(rate)
+
+    monkeypatch.setattr(muon, "_UpdateGraph", Graph)
+    monkeypatch.setattr(muon, "_scalar", lambda rate, device: torch.tensor(rate))
+    optimiser, eager = Muon(parameters(), lr=0.02), []
+    for places, rate in [([1], 0.1), ([1], 0.2), ([1], 0.3), ([2], 0.4), ([2], 0.5), ([1], 0.6)]:
+        optimiser._repeat(0, lambda rate: eager.append(round(float(rate), 1)), places, rate)
+    assert eager == [0.1, 0.4, 0.6]
+    assert done == [0.2, 0.3, 0.5]
+    assert len(captured) == 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="wants a GPU")
+def test_a_captured_step_is_the_step() -> None:
+    ours, theirs = ([nn.Parameter(p.detach().cuda()) for p in parameters()] for _ in range(2))
+    pair = Muon(ours, lr=0.02), Muon(theirs, lr=0.02)
+    for p in (*ours, *theirs):
+        p.grad = torch.zeros_like(p)
+    for step in range(5):
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.grad is not None
+            one.grad.normal_()
+            other.grad = one.grad.clone()  # in another place each time
+        for optimiser in pair:
+            optimiser.param_groups[0]["lr"] = 0.02 / (1 + step)
+            optimiser.step()
+    assert pair[0]._graphs
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_the_dearest_tasks_go_to_whoever_has_least_to_do() -> None:

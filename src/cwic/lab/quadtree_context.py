@@ -21,7 +21,7 @@ from cwic.lab.fixed_point import (
     simulate_weights,
 )
 from cwic.lab.passes import PASSES, from_phases, groups, to_phases
-from cwic.nn.compiled import are_compiled, compiled
+from cwic.nn.compiled import are_compiled, compiled, kept
 from cwic.nn.depth_conv import shifted_depthwise
 
 
@@ -44,7 +44,8 @@ class ContextBlock(nn.Module):
 def _block(t: Tensor, *weights: Tensor) -> Tensor:
     """Compute `ContextBlock.forward` as a function of the weight and the bias of each layer, for compiling."""
     mix, expand, project = zip(map(simulate_weights, weights[::2]), weights[1::2], strict=True)
-    mixed = shifted_depthwise(simulate_activations(t), *mix)
+    taps, bias = mix
+    mixed = shifted_depthwise(simulate_activations(t), kept(taps.t()), bias)
     hidden = leaky_relu(F.linear(simulate_activations(mixed), *expand).float())
     return t + F.linear(simulate_activations(hidden), *project).float()
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cwic.nn.compiled import are_compiled, compiled
+from cwic.nn.compiled import are_compiled, compiled, kept
 from cwic.nn.gain import LevelGain, interpolate_knots
 
 
@@ -59,7 +59,8 @@ def _block(x: Tensor, level: Tensor, spatial_gain: Tensor, channel_gain: Tensor,
     expand, depthwise, project, gate, merge = zip([w.flatten(1) for w in weights[::2]], weights[1::2], strict=True)
     t = x.permute(0, 2, 3, 1)
     hidden = F.leaky_relu(F.linear(t, *expand), 0.1)
-    spatial = shifted_depthwise(hidden, *depthwise).to(hidden.dtype)
+    taps, bias = depthwise
+    spatial = shifted_depthwise(hidden, kept(taps.t()), bias).to(hidden.dtype)
     t = t + F.linear(spatial * _gain(spatial_gain, level, spatial.dtype), *project)
     value, shut = F.linear(t, *gate).chunk(2, dim=-1)
     t = t + F.linear(value * torch.sigmoid(shut) * _gain(channel_gain, level, value.dtype), *merge)
@@ -71,14 +72,15 @@ def _gain(log2_gain: Tensor, level: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def shifted_depthwise(x: Tensor, taps: Tensor, bias: Tensor) -> Tensor:
-    """Apply a 3x3 depth-wise convolution, zero padded, to `x` `[B, H, W, C]` with `taps` `[C, 9]`; return float32.
+    """Apply a 3x3 depth-wise convolution, zero padded, to `x` `[B, H, W, C]` with `taps` `[9, C]`; return float32.
 
-    It is a sum of nine shifted products, which a compiler fuses into one kernel with the operations around it.
+    It is a sum of nine shifted products, which a compiler fuses into one kernel with the operations around it. A kernel
+    reads contiguous taps several at a time.
     """
     height, width = x.shape[1:3]
     padded = F.pad(x, (0, 0, 1, 1, 1, 1))
     total = bias.float()
     for i in range(9):
         row, column = divmod(i, 3)
-        total = total + padded[:, row : row + height, column : column + width].float() * taps[:, i]
+        total = total + padded[:, row : row + height, column : column + width].float() * taps[i]
     return total

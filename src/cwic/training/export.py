@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from cwic.errors import InputError
 from cwic.image.files import write_atomically
@@ -16,6 +15,7 @@ from cwic.lab.cost import parts
 from cwic.models import cwic as coding
 from cwic.models.catalog import open_model
 from cwic.models.preview import fit_preview
+from cwic.models.spacing import coded_bits, space_levels
 from cwic.models.weights import model_id, save_weights
 from cwic.training.card import model_card
 from cwic.training.checkpoint import load_checkpoint, load_into
@@ -23,7 +23,6 @@ from cwic.training.data import open_pictures
 from cwic.training.encoder import best_error_weight
 from cwic.training.family import FAMILIES
 from cwic.training.recipe import Recipe
-from cwic.training.spacing import coded_bits, space_levels
 from cwic.training.validation import usable_pictures, validate
 
 FITTING_CROPS = 400
@@ -75,14 +74,14 @@ def export_checkpoint(
     load_into(model, state["average"], checkpoint)
     pictures = open_pictures(data, recipe.crop, rank=0, world=1, device="cpu")
     crops = pictures.crops(FITTING_CROPS, recipe.crop, np.random.default_rng(recipe.seed)).split(1)
-    exported = family.export(model, list(crops))
+    exported = family.fit(family.export(model), list(crops))
     # The cost is that of the levels of the training, so it is measured before these move.
     weight = best_error_weight(exported, family, recipe, list(crops)[:ENCODED_CROPS])
     if other is not None and held_out is not None:
-        compared = [torch.from_numpy(pad(middle(file, COMPARED_SIDE))) for file in held_out.files]
-        positions = space_levels(model, coded_bits(other, compared), compared)
+        compared = [pad(middle(file, COMPARED_SIDE)) for file in held_out.files]
+        exported, positions = space_levels(exported, coded_bits(other, compared), compared)
         print("knots at positions", *(f"{position:.2f}" for position in positions), file=sys.stderr)
-        exported = family.export(model, list(crops))
+        exported = family.fit(exported, list(crops))
     if isinstance(exported, coding.CwicModel):
         fitted = fit_preview(exported, [crop.numpy() for crop in list(crops)[:PREVIEW_CROPS]])
         exported = coding.CwicModel(exported.data._replace(preview=fitted))

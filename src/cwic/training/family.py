@@ -74,6 +74,10 @@ class Family(ABC):
         """Return random levels `[count]` for a batch, drawn on `device`."""
         return torch.zeros(count, dtype=torch.int64, device=device)
 
+    def compiled_parts(self, model: nn.Module) -> list[nn.Module]:
+        """Return the parts of `model` that a GPU runs compiled as a whole, beside the blocks that it repeats."""
+        return []
+
     def start(self, model: nn.Module, batches: list[Tensor]) -> None:  # noqa: B027 (most have nothing to do)
         """Set the constants of an untrained model that are measured on pictures, `[B, 3, H, W]` each."""
 
@@ -106,8 +110,12 @@ class Family(ABC):
         raise InputError("this family of models has no fine-tune on rounded symbols")
 
     @abstractmethod
-    def export(self, model: nn.Module, crops: list[Tensor]) -> CodingModel:
-        """Return the trained `model` as the codec runs it, fitted to `crops` `[1, 3, H, W]`. Raises `ModelError`."""
+    def export(self, model: nn.Module) -> CodingModel:
+        """Return the trained `model` as the codec runs it. Raises `ModelError`."""
+
+    def fit(self, model: CodingModel, crops: list[Tensor]) -> CodingModel:
+        """Return the exported `model` with what is fitted to `crops` `[1, 3, H, W]`, if anything is."""
+        return model
 
 
 class Cwic(Family):
@@ -126,6 +134,11 @@ class Cwic(Family):
 
     def draw(self, count: int, device: torch.device) -> Tensor:
         return torch.randint(0, MAX_LEVEL + 1, (count,), device=device)
+
+    def compiled_parts(self, model: nn.Module) -> list[nn.Module]:
+        # These have nearly all of the small kernels. The trunks are blocks, which take no such time to compile.
+        assert isinstance(model, CwicModel)
+        return [model.prior, model.g_a.feature_encoding]
 
     def start(self, model: nn.Module, batches: list[Tensor]) -> None:
         assert isinstance(model, CwicModel)
@@ -164,11 +177,18 @@ class Cwic(Family):
         for module in frozen:
             module.requires_grad_(False)
 
-    def export(self, model: nn.Module, crops: list[Tensor]) -> CodingModel:
-        from cwic.lab.cwic_export import export, fit
+    def export(self, model: nn.Module) -> CodingModel:
+        from cwic.lab.cwic_export import export
 
         assert isinstance(model, CwicModel)
-        return fit(export(model), [crop.cpu().contiguous().numpy() for crop in crops])
+        return export(model)
+
+    def fit(self, model: CodingModel, crops: list[Tensor]) -> CodingModel:
+        from cwic.lab.cwic_export import fit
+        from cwic.models.cwic import CwicModel as Exported
+
+        assert isinstance(model, Exported)
+        return fit(model, [crop.cpu().contiguous().numpy() for crop in crops])
 
 
 class Cwam2024(Family):
@@ -187,7 +207,7 @@ class Cwam2024(Family):
         assert isinstance(model, Cwam2024Model)
         return model.aux_loss()
 
-    def export(self, model: nn.Module, crops: list[Tensor]) -> CodingModel:
+    def export(self, model: nn.Module) -> CodingModel:
         from cwic.lab.cwam2024_export import export
 
         assert isinstance(model, Cwam2024Model)

@@ -56,6 +56,9 @@ class Learner:
         self.average = copy.deepcopy(self._model).eval()
         # Listed once, so that the host need not walk through all modules in every step.
         self._followed: list[list[Tensor]] = [list(each.parameters()) for each in (self.average, self._model)]
+        if fabric.device.type == "cuda":
+            for part in self._family.compiled_parts(self._model):
+                part.compile(dynamic=False)
         if recipe.hard_rounding:
             self._family.decoder_only(self._model)
         self._optimisers = Optimisers(self._model, recipe)

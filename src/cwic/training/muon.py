@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,29 +24,79 @@ from cwic.training.precision import has_bfloat16
 class Muon(torch.optim.Muon):
     """`torch.optim.Muon` in batches: same arguments, state and steps. Rates follow the shapes, as its "original" does.
 
-    If torch's processes form a group, all of them must step with the same gradients.
+    If torch's processes form a group, all of them must step with the same gradients. A process alone on a GPU captures
+    its second step as a CUDA graph, and replays it as long as parameters and gradients keep their places in memory.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._graphs: dict[int, _UpdateGraph] = {}
+        self._places: dict[int, list[int]] = {}
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # nothing here needs closures
         """Do one step from the gradients of the parameters; parameters without a gradient are left alone."""
-        for group in self.param_groups:
+        for index, group in enumerate(self.param_groups):
             params = [p for p in group["params"] if p.grad is not None]
-            gradients = [p.grad for p in params]
             if not params:
                 continue
             for p in params:
                 if "momentum_buffer" not in self.state[p]:
                     self.state[p]["momentum_buffer"] = torch.zeros_like(p.grad)
-            momenta = [self.state[p]["momentum_buffer"] for p in params]
-            torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
-            updates = torch._foreach_lerp(gradients, momenta, group["momentum"]) if group["nesterov"] else momenta
-            if group["weight_decay"]:
-                torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
-            directions = _shared_out(updates, group)
-            for (rows, columns), members in _by_shape(updates, range(len(updates))).items():
-                rate = group["lr"] * math.sqrt(max(1, rows / columns))
-                torch._foreach_add_([params[i] for i in members], [directions[i] for i in members], alpha=-rate)
+            gradients, momenta = [p.grad for p in params], [self.state[p]["momentum_buffer"] for p in params]
+            update = partial(_update, params, gradients, momenta, group)
+            if params[0].is_cuda and _processes() == 1:
+                self._repeat(index, update, [t.data_ptr() for t in (*params, *gradients, *momenta)], group["lr"])
+            else:
+                update(_scalar(group["lr"], params[0].device))
+
+    def _repeat(self, index: int, update: Callable[[Tensor], None], places: list[int], rate: float) -> None:
+        """Do the `update` of the group of that index as a graph, if its tensors are where they were a step before."""
+        if self._places.get(index) != places:
+            self._places[index] = places
+            self._graphs.pop(index, None)
+            update(_scalar(rate, "cuda"))
+            return
+        if index not in self._graphs:
+            self._graphs[index] = _UpdateGraph(update)
+        self._graphs[index](rate)
+
+
+class _UpdateGraph:
+    """`update(rate)`, captured as a CUDA graph whose rate can change."""
+
+    def __init__(self, update: Callable[[Tensor], None]) -> None:
+        self._rate = _scalar(0.0, "cuda")
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            update(self._rate)
+
+    def __call__(self, rate: float) -> None:
+        self._rate.fill_(rate)
+        self._graph.replay()
+
+
+def _scalar(value: float, device: torch.device | str) -> Tensor:
+    """Return `value` as a tensor, which a kernel fills: nothing is copied to the device."""
+    return torch.full((), value, device=device)
+
+
+def _update(
+    params: list[Tensor],
+    gradients: list[Tensor],
+    momenta: list[Tensor],
+    group: dict[str, Any],
+    rate: Tensor,
+) -> None:
+    """Update `params` and `momenta` from `gradients`, at a `rate` that is a scalar on their device."""
+    torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+    updates = torch._foreach_lerp(gradients, momenta, group["momentum"]) if group["nesterov"] else momenta
+    if group["weight_decay"]:
+        torch._foreach_mul_(params, 1 - rate * group["weight_decay"])
+    directions = _shared_out(updates, group)
+    torch._foreach_mul_(directions, [-math.sqrt(max(1, len(p) / p.shape[1])) for p in params])
+    torch._foreach_mul_(directions, rate)
+    torch._foreach_add_(params, directions)
 
 
 def shares(costs: Sequence[float], processes: int) -> list[list[int]]:
@@ -63,19 +114,28 @@ def shares(costs: Sequence[float], processes: int) -> list[list[int]]:
     return taken
 
 
+def _processes() -> int:
+    """Return the number of processes that train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
 def _shared_out(matrices: Sequence[Tensor], group: dict[str, Any]) -> list[Tensor]:
-    """Return the orthogonalised `matrices`; each process of a group computes its share."""
-    grouped = dist.is_available() and dist.is_initialized()
-    rank, processes = (dist.get_rank(), dist.get_world_size()) if grouped else (0, 1)
+    """Return the orthogonalised `matrices`, copies; each process of a group computes its share."""
+    processes = _processes()
     costs = [float(m.numel() * min(m.shape)) for m in matrices]
+    mine = shares(costs, processes)[dist.get_rank() if processes > 1 else 0]
+    found: dict[int, Tensor] = {}
+    for members in _by_shape(matrices, mine).values():
+        batch = _orthogonalised(torch.stack([matrices[i] for i in members]), group)
+        found.update(zip(members, batch.unbind(), strict=True))
+    if processes == 1:
+        return [found[i] for i in range(len(matrices))]
     whole = matrices[0].new_zeros(sum(m.numel() for m in matrices), dtype=torch.bfloat16)
     parts = [part.view_as(m) for part, m in zip(whole.split([m.numel() for m in matrices]), matrices, strict=True)]
-    for members in _by_shape(matrices, shares(costs, processes)[rank]).values():
-        found = _orthogonalised(torch.stack([matrices[i] for i in members]), group)
-        torch._foreach_copy_([parts[i] for i in members], list(found))
-    if processes > 1:
-        # All addends but one are zero, so the sum is exact, and one exchange serves any number of matrices.
-        dist.all_reduce(whole)
+    if found:
+        torch._foreach_copy_([parts[i] for i in found], list(found.values()))
+    # All addends but one are zero, so the sum is exact, and one exchange serves any number of matrices.
+    dist.all_reduce(whole)
     return [part.to(m.dtype) for part, m in zip(parts, matrices, strict=True)]
 
 
@@ -89,7 +149,7 @@ def _by_shape(matrices: Sequence[Tensor], chosen: Sequence[int]) -> dict[tuple[i
 
 
 def _orthogonalised(matrices: Tensor, group: dict[str, Any]) -> Tensor:
-    """Bring the singular values of `matrices` `[B, m, n]` near 1 by a Newton-Schulz iteration.
+    """Bring the singular values of `matrices` `[B, m, n]` near 1 by a Newton-Schulz iteration; return them contiguous.
 
     It works in bfloat16 if the processor multiplies that in hardware.
     """
@@ -101,4 +161,4 @@ def _orthogonalised(matrices: Tensor, group: dict[str, Any]) -> Tensor:
     for _ in range(group["ns_steps"]):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x
+    return (x.mT if tall else x).to(matrices.dtype, memory_format=torch.contiguous_format)
