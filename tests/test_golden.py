@@ -31,7 +31,7 @@ def test_the_golden_file_decodes_to_its_latents_and_pixels(name: str) -> None:
 def test_every_model_in_the_package_has_a_golden_file() -> None:
     ids = {read_container(file.read_bytes()).header.model_id for file in GOLDEN.glob("*.cwic")}
     untested = {name for name in (*catalog.shipped(), *catalog.EARLIER) if catalog.id_of(name) not in ids}
-    assert untested == {"cwic-s-ms-ssim"}  # the exact path of cwic-s with other weights
+    assert untested == set()
 
 
 def test_the_golden_files_hold_every_kind_of_chunk() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import cwic
+from cwic.latents.levels import KNOTS
 from cwic.models import catalog
 from cwic.models.registry import PartSummary
 from cwic.models.weights import load_weights
@@ -143,3 +146,31 @@ def test_small_pictures_are_fitted(run_cwic: Run, tmp_path: Path, cwam2024_weigh
     answer = run_cwic("models", "preview", cwam2024_weights, photographs)
     assert "there is nothing to fit" in answer.err
     assert not cwam2024_weights.with_suffix(".preview.npy").exists()
+
+
+@pytest.fixture
+def photograph(tmp_path: Path) -> Path:
+    """A folder with a picture of 384 pixels a side."""
+    (tmp_path / "photographs").mkdir()
+    coarse = Image.effect_noise((24, 24), 80).convert("RGB")
+    coarse.resize((384, 384), Image.Resampling.BICUBIC).save(tmp_path / "photographs" / "large.png")
+    return tmp_path / "photographs"
+
+
+def test_qualities_are_spaced(run_cwic: Run, tmp_path: Path, photograph: Path, cwam2024_weights: Path) -> None:
+    first, spaced = tmp_path / "first.safetensors", tmp_path / "spaced.safetensors"
+    shutil.copy(catalog.weights_path("cwic-s-ms-ssim-1"), first)
+    arguments = ("models", "space", first, photograph, "--bits-of", "cwic-s", "-o", spaced)
+    answer = run_cwic(*arguments, "--shared", "--json")
+    told = json.loads(answer.out)
+    assert told["output"] == str(spaced)
+    assert catalog.id_of(str(spaced)).hex() == told["model_id"] != catalog.id_of(str(first)).hex()
+    assert len(told["positions"]) == KNOTS
+    assert spaced.stat().st_size < first.stat().st_size / 20
+    pixels = photograph / "large.png"
+    sizes = [len(cwic.encode(pixels, quality=50, model=str(model))) for model in (first, spaced, "cwic-s")]
+    assert abs(sizes[1] / sizes[2] - 1) < 0.02 < abs(sizes[0] / sizes[2] - 1)
+    assert run_cwic(*arguments).code == 6
+    assert run_cwic(*arguments[:-1], tmp_path / "spaced.bin").code == 2
+    answer = run_cwic("models", "space", cwam2024_weights, photograph, "--bits-of", "cwic-s", "-o", spaced, "-f")
+    assert "a model of one rate" in answer.err

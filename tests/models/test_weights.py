@@ -145,3 +145,55 @@ def test_a_changed_integer_of_an_imported_network_is_found(cwam2024_weights: Pat
 def test_weights_that_do_not_say_how_to_round_are_rounded_as_those_in_the_package(weights: Path) -> None:
     rewrite(weights, {"encoder": None})
     assert load_weights(weights).data.error_weight == catalog.open_model("cwic-s").data.error_weight
+
+
+def louder(model: CwicModel) -> CwicModel:
+    """The model with other values at the knots of the level, exact and float."""
+    name = "g_s.blocks.0.spatial_gain.log2_gain"
+    exact = {k: a + 1 if k == "networks.log2_gain.value" else a for k, a in model.data.exact.items()}
+
+    def weights(names: Any) -> dict[str, NDArray[Any]]:
+        return {k: a + a.dtype.type(1) if k == name else a for k, a in model.data.weights(names).items()}
+
+    return CwicModel(model.data._replace(exact=exact, weights=weights))
+
+
+def test_a_file_on_a_base_holds_what_differs_alone(
+    model: CwicModel, weights: Path, picture: NDArray[np.float32]
+) -> None:
+    path, other = weights.with_name("other.safetensors"), louder(model)
+    save_weights(path, other, "other", base=weights)
+    with safe_open(path, framework="np") as file:
+        assert set(file.keys()) == {"prior.networks.log2_gain.value", "g_s.blocks.0.spatial_gain.log2_gain"}
+    loaded = load_weights(path)
+    assert model_id(loaded) == model_id(other) != model_id(model)
+    coded = encode(loaded, picture, 500)
+    assert coded.data == encode(other, picture, 500).data
+    np.testing.assert_array_equal(loaded.synthesise(coded.y_hat, 500), other.synthesise(coded.y_hat, 500))
+    whole = weights.with_name("whole.safetensors")
+    save_weights(whole, loaded, "whole")
+    assert model_id(load_weights(whole)) == model_id(other)
+
+
+def test_a_base_that_is_not_there_or_no_base_is_refused(model: CwicModel, weights: Path, tmp_path: Path) -> None:
+    path = weights.with_name("other.safetensors")
+    save_weights(path, louder(model), "other", base=weights)
+    with pytest.raises(ModelError, match=r"other\.safetensors has a base itself"):
+        save_weights(path.with_name("third.safetensors"), model, "third", base=path)
+    (tmp_path / "elsewhere").mkdir()
+    for target in (weights, tmp_path / "elsewhere" / "other.safetensors"):
+        with pytest.raises(ModelError, match="another one in its folder"):
+            save_weights(target, model, "other", base=weights)
+    for base, reason in {
+        "": "its base is ''",
+        "../small.safetensors": "its base is",
+        "gone.safetensors": r"needs gone\.safetensors beside it",
+        "other.safetensors": "has a base itself",
+    }.items():
+        rewrite(path, {"base": base})
+        with pytest.raises(ModelError, match=reason):
+            load_weights(path)
+    rewrite(path, {"base": weights.name})
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ModelError, match="malformed"):
+        load_weights(path)

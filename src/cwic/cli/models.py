@@ -1,4 +1,4 @@
-"""`cwic models`: list models, show their cost, import checkpoints and earlier weights, fit small pictures."""
+"""`cwic models`: list models, show their cost, import checkpoints, space qualities, fit small pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ app = typer.Typer(
 
 
 FITTED_SIDE = 384
-"""Pixels a side of the pictures that small pictures are fitted to."""
+"""Pixels a side of the middles of pictures that are coded."""
 
 
 @app.command("list")
@@ -134,6 +134,56 @@ def fit_small_pictures(
         batch.report(
             f"{name}: {len(used)} pictures -> {target}",
             {"model": name, "pictures": len(used), "output": str(target)},
+            as_json=as_json,
+        )
+
+    batch.run([name], work)
+
+
+@app.command("space")
+def space_qualities(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Model or path of a weight file.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(metavar="PICTURES", help="Folder of photographs.", show_default=False)],
+    bits_of: Annotated[
+        str, typer.Option("--bits-of", help="Model whose bytes each quality shall match.", show_default=False)
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Weight file to write: OTHER.safetensors.", show_default=False)
+    ],
+    pictures: Annotated[int, typer.Option(min=1, help="The number of pictures that are used.")] = 24,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Write what differs alone: NAME's weight file must stay beside it.")
+    ] = False,
+    force: batch.Force = False,
+    as_json: batch.AsJson = False,
+) -> None:
+    """Space the qualities of a model anew, so that each has about the bytes that it has with another model.
+
+    Nothing is trained. The result is another model: it reads no files of NAME. The middles of pictures are coded, as
+    for cwic models preview.
+    """
+    from cwic.models.catalog import SUFFIX
+
+    if output.suffix != SUFFIX:
+        raise typer.BadParameter(f"the name of a weight file ends in {SUFFIX}, and {output} does not")
+
+    def work(_: int) -> None:
+        from cwic.cli.plan import check_target
+        from cwic.models.catalog import describe, open_model, weights_path
+        from cwic.models.spacing import coded_bits, space_levels
+        from cwic.models.weights import model_id, save_weights
+
+        weights = weights_path(name)
+        check_target(output, force=force, source=weights)
+        model, other = open_model(name), open_model(bits_of)
+        used = _middles(folder, pictures)
+        spaced, positions = space_levels(model, coded_bits(other, used), used)
+        save_weights(output, spaced, output.stem, describe(name).parts, base=weights if shared else None)
+        found = model_id(spaced).hex()
+        knots = " ".join(f"{position:.2f}" for position in positions)
+        batch.report(
+            f"{name} -> {output}  model {found}  knots at positions {knots}",
+            {"model": name, "output": str(output), "model_id": found, "positions": positions},
             as_json=as_json,
         )
 

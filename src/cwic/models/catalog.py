@@ -79,7 +79,7 @@ CATALOG = {
         CatalogRow("mean-scale-hyperprior", "its plain ground: no attention, no context", _PLAIN, False),
     )
 }
-EARLIER = ("cwic-s-eye-1", "cwic-m-eye-1")
+EARLIER = ("cwic-s-eye-1", "cwic-m-eye-1", "cwic-s-ms-ssim-1")
 """Earlier weights of models. They are in the package for the files that were made with them, and are not offered."""
 SIZES = ("s", "m")
 DEFAULT_SIZE, DEFAULT_TUNE = "s", EYE

@@ -1,10 +1,15 @@
-"""Weight files: safetensors with graphs in their metadata. Tensors and data only, never code."""
+"""Weight files: safetensors with graphs in their metadata. Tensors and data only, never code.
+
+A weight file may name another one in its folder as its *base*. Tensors that it does not hold are those of the base. So
+a model that differs from an earlier one in its quality levels alone takes little space.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -43,18 +48,24 @@ def save_weights(
     name: str,
     parts: Iterable[PartSummary] = (),
     encoder: Mapping[str, Any] | None = None,
+    base: Path | None = None,
 ) -> None:
     """Writes `model` under `name`, whole or not at all; `parts` say what it costs.
 
     The fitted map of its small pictures goes into a file beside it; an earlier model's map is not left there.
 
     `encoder` has the fields of `ModelData` that the encoder alone reads, where they are to be others than the model's.
+    `base` is a weight file in the same folder: tensors that are equal there are left out here.
+
+    Raises:
+        ModelError: the base lies elsewhere, has a base itself, or cannot be read.
     """
     data = model.data
     used = [tensor for graph in data.graphs.values() for tensor in (*graph.weights(), *graph.gains())]
     tensors = dict(data.weights(list(dict.fromkeys(used))))
     tensors |= {EXACT + key: array for key, array in data.exact.items()}
     tensors |= {TABLES + key: array for key, array in data.tables.to_arrays().items()}
+    tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     metadata = {
         "name": name,
         "family": data.config.family,
@@ -64,7 +75,16 @@ def save_weights(
         "encoder": json.dumps({"error_weight": data.error_weight, "tune": data.tune, **(encoder or {})}),
         "parts": json.dumps([list(part) for part in parts]),
     }
-    write_atomically(path, save({k: np.ascontiguousarray(a) for k, a in tensors.items()}, metadata), force=True)
+    if base is not None:
+        metadata["base"] = base.name
+        if base.parent.resolve() != path.parent.resolve() or base.name == path.name:
+            raise ModelError(f"the base of a weight file is another one in its folder, and {base} is not")
+        there = _Tensors(base)
+        if there.metadata.get("base"):
+            raise ModelError(f"{base} has a base itself")
+        found = there.read([name for name in tensors if name in there.names])
+        tensors = {k: a for k, a in tensors.items() if k not in found or not _same(a, found[k])}
+    write_atomically(path, save(tensors, metadata), force=True)
     write_preview(path, data.preview)
 
 
@@ -74,11 +94,12 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
     Tensors of the float networks are read when a network is first used.
     """
     try:
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            names = list(file.keys())
-            exact = {name.removeprefix(EXACT): file.get_tensor(name) for name in names if name.startswith(EXACT)}
-            tables = {name.removeprefix(TABLES): file.get_tensor(name) for name in names if name.startswith(TABLES)}
+        tensors = _Tensors.of(path)
+        metadata, names = tensors.metadata, tensors.names
+        exact, tables = (
+            {name.removeprefix(prefix): array for name, array in tensors.read(_under(prefix, names)).items()}
+            for prefix in (EXACT, TABLES)
+        )
         if "graphs" not in metadata and "config" in metadata:
             raise ModelError(f"the weight file {path} is of an earlier cwic: cwic models import converts it")
         config = FAMILIES[metadata["family"]].config(**json.loads(metadata["config"]))
@@ -92,7 +113,7 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
         if tune not in TUNES:
             raise ValueError(f"tune is {tune!r}")
         data = ModelData(
-            config, exact, Tables.from_arrays(tables), graphs, _reader(path), error_weight, tune, read_preview(path)
+            config, exact, Tables.from_arrays(tables), graphs, tensors.read, error_weight, tune, read_preview(path)
         )
         model = make_model(data, device)
     except FileNotFoundError:
@@ -104,17 +125,65 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
     return model
 
 
-def _reader(path: Path) -> Any:
-    """Gives the tensors of a weight file by name."""
+class _Tensors:
+    """The tensors of a weight file, those that it lacks from its base, and its metadata.
 
-    def read(names: Sequence[str]) -> dict[str, NDArray[Any]]:
-        try:
-            with safe_open(path, framework="np") as file:
-                return {name: file.get_tensor(name) for name in names}
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"the weight file {path} is malformed: {error}") from error
+    Raises:
+        FileNotFoundError: a file is missing.
+        ModelError: a file is malformed.
+    """
 
-    return read
+    def __init__(self, path: Path, base: Path | None = None) -> None:
+        self._path = path
+        self._place: dict[str, Path] = {}
+        for file in (base, path):
+            if file is not None:
+                with _opened(file) as opened:
+                    self._place |= dict.fromkeys(opened.keys(), file)
+                    self.metadata: dict[str, str] = opened.metadata() or {}
+        self.names = list(self._place)
+
+    @classmethod
+    def of(cls, path: Path) -> _Tensors:
+        """Return the tensors of a weight file and of its base, if it has one."""
+        own = cls(path)
+        base = own.metadata.get("base")
+        if base is None:
+            return own
+        if not base or Path(base).name != base:
+            raise ModelError(f"the weight file {path} is malformed: its base is {base!r}")
+        if not path.with_name(base).is_file():
+            raise ModelError(f"the weight file {path} needs {base} beside it")
+        if "base" in cls(path.with_name(base)).metadata:
+            raise ModelError(f"the weight file {path} is malformed: its base {base} has a base itself")
+        return cls(path, path.with_name(base))
+
+    def read(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Return tensors by name. Raises `ModelError` if one is missing or a file cannot be read."""
+        found: dict[str, NDArray[Any]] = {}
+        for path in dict.fromkeys(self._place.get(name, self._path) for name in names):
+            with _opened(path) as file:
+                found |= {name: file.get_tensor(name) for name in names if self._place.get(name, path) == path}
+        return {name: found[name] for name in names}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, framework="np") as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"the weight file {path} is malformed: {error}") from error
+
+
+def _under(prefix: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith(prefix)]
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other)
 
 
 def _id_of(exact: Arrays, tables: Tables) -> bytes:
