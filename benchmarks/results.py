@@ -44,7 +44,7 @@ class PictureSet(NamedTuple):
 SETS = {"kodak": PictureSet("Kodak"), "clic": PictureSet("CLIC-30", 8), "val": PictureSet("val")}
 LEFT_OUT = {"clic": ("cwic-s-ms-ssim",)}
 """Codecs that a set is not measured with, to save hours."""
-FEWER = {("clic", "cwic-m-eye"): (15.0, 45.0, 70.0, 85.0)}
+FEWER = dict.fromkeys([("clic", "cwic-m"), ("clic", "cwic-m-eye")], (15.0, 45.0, 70.0, 85.0))
 """Sets and codecs that are measured at these qualities alone, to save hours."""
 EFFORTS: dict[str, tuple[float, ...]] = {"cwic-s@7": (10, 20, 30, 40, 50, 60, 70, 80)}
 EFFORTS |= dict.fromkeys(("cwic-s@9", "cwic-m@7"), (20, 40, 60, 80))
@@ -76,7 +76,7 @@ CURVES = {
         "CLIC-30, means over the 30 pictures",
         1.5,
         (
-            *(name for name in MEASURED if ("clic", name) not in FEWER),
+            *MEASURED,
             *(f"published/shiftlic-{size}" for size in ("small", "middle", "large")),
             "published/cool-chic-5.0",
         ),
@@ -257,10 +257,11 @@ def _beside(own: dict[tuple[str, str], float], other: dict[tuple[str, str], floa
 
 
 def attention_table() -> str:
-    """What attention is worth, from results/attention/table.md: the noise, and the arms at equal time."""
-    text = (RESULTS / "attention" / "table.md").read_text("utf-8").partition("## Equal steps")[0]
-    lines = text.splitlines()
-    return "\n\n".join("\n".join(line for line in lines if line.startswith(start)) for start in ("|", "Noise"))
+    """What attention is worth, from results/attention/table.md: the noise, and the arms at equal time and steps."""
+    head, *sections = (RESULTS / "attention" / "table.md").read_text("utf-8").split("## ")
+    noise = next(line for line in head.splitlines() if line.startswith("Noise"))
+    titles, tables = zip(*(section.strip().split("\n\n", 1) for section in sections), strict=True)
+    return "\n\n".join([noise, *(f"{title}:\n\n{table}" for title, table in zip(titles, tables, strict=True))])
 
 
 def rd_table(model: str) -> str:

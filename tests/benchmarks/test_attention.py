@@ -133,14 +133,14 @@ def test_the_recipes_differ_in_their_attention_alone(script: dict[str, Any]) -> 
     found = {file.stem: load_recipe(file) for file in (ROOT / "recipes" / "attention").glob("*.toml")}
     assert set(found) == {*script["STUDIES"]["attention"].arms, "gated"}
     shipped = load_recipe(ROOT / "recipes" / "cwic-m.toml").model
-    assert found["gated"].model == shipped
+    assert found["none"].model == shipped
     assert isinstance(shipped, CwicConfig)
     for name, recipe in found.items():
         assert isinstance(recipe.model, CwicConfig)
         assert recipe.name == f"attention-{name}"
         assert recipe.resumed_attention == (KEPT if name == "gated" else FOLDED)
-        same = replace(recipe, name="", resumed_attention=KEPT, model=shipped)
-        assert same == replace(found["gated"], name="")
+        same = replace(recipe, name="", resumed_attention=FOLDED, model=shipped)
+        assert same == replace(found["none"], name="")
         attention = {key: value for key, value in vars(shipped).items() if key.startswith("attention")}
         assert replace(recipe.model, **attention) == shipped
         kind = recipe.model.attention

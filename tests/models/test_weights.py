@@ -188,7 +188,7 @@ def test_a_base_that_is_not_there_or_no_base_is_refused(model: CwicModel, weight
         "": "its base is ''",
         "../small.safetensors": "its base is",
         "gone.safetensors": r"needs gone\.safetensors beside it",
-        "other.safetensors": "has a base itself",
+        "other.safetensors": "another one in its folder",
     }.items():
         rewrite(path, {"base": base})
         with pytest.raises(ModelError, match=reason):

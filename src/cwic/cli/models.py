@@ -171,10 +171,12 @@ def space_qualities(
         from cwic.cli.plan import check_target
         from cwic.models.catalog import describe, open_model, weights_path
         from cwic.models.spacing import coded_bits, space_levels
-        from cwic.models.weights import model_id, save_weights
+        from cwic.models.weights import check_base, model_id, save_weights
 
         weights = weights_path(name)
         check_target(output, force=force, source=weights)
+        if shared:
+            check_base(output, weights)
         model, other = open_model(name), open_model(bits_of)
         used = _middles(folder, pictures)
         spaced, positions = space_levels(model, coded_bits(other, used), used)

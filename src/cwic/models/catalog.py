@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import struct
-from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -66,20 +65,19 @@ _MIDDLE = CwicConfig(
     context_width=384,
     context_blocks=3,
 )
-_MIDDLE_CWAM = replace(_MIDDLE, attention="cross-window", attention_dim=256, attention_heads=8)
 CATALOG = {
     row.name: row
     for row in (
         CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True, "s"),
         CatalogRow("cwic-s-eye", "cwic-s trained for the eye: the default", CwicConfig(), True, "s", EYE),
-        CatalogRow("cwic-m", "middle: a tenth fewer bits, in two to three times the time", _MIDDLE_CWAM, True, "m"),
-        CatalogRow("cwic-m-eye", "cwic-m trained for the eye, without attention", _MIDDLE, True, "m", EYE),
+        CatalogRow("cwic-m", "middle: a tenth fewer bits, in two to three times the time", _MIDDLE, True, "m"),
+        CatalogRow("cwic-m-eye", "cwic-m trained for the eye", _MIDDLE, True, "m", EYE),
         CatalogRow("cwic-s-ms-ssim", "cwic-s trained for MS-SSIM instead of PSNR", CwicConfig(), True, "s", MS_SSIM),
         CatalogRow("cwam2024", "the published network (Mudgal & Liu, ISVC 2024)", Cwam2024Config(), False),
         CatalogRow("mean-scale-hyperprior", "its plain ground: no attention, no context", _PLAIN, False),
     )
 }
-EARLIER = ("cwic-s-eye-1", "cwic-m-eye-1", "cwic-s-ms-ssim-1")
+EARLIER = ("cwic-m-1", "cwic-s-eye-1", "cwic-m-eye-1", "cwic-s-ms-ssim-1")
 """Earlier weights of models. They are in the package for the files that were made with them, and are not offered."""
 SIZES = ("s", "m")
 DEFAULT_SIZE, DEFAULT_TUNE = "s", EYE

@@ -58,7 +58,7 @@ def save_weights(
     `base` is a weight file in the same folder: tensors that are equal there are left out here.
 
     Raises:
-        ModelError: the base lies elsewhere, has a base itself, or cannot be read.
+        ModelError: the errors of `check_base`.
     """
     data = model.data
     used = [tensor for graph in data.graphs.values() for tensor in (*graph.weights(), *graph.gains())]
@@ -77,15 +77,24 @@ def save_weights(
     }
     if base is not None:
         metadata["base"] = base.name
-        if base.parent.resolve() != path.parent.resolve() or base.name == path.name:
-            raise ModelError(f"the base of a weight file is another one in its folder, and {base} is not")
+        check_base(path, base)
         there = _Tensors(base)
-        if there.metadata.get("base"):
-            raise ModelError(f"{base} has a base itself")
         found = there.read([name for name in tensors if name in there.names])
         tensors = {k: a for k, a in tensors.items() if k not in found or not _same(a, found[k])}
     write_atomically(path, save(tensors, metadata), force=True)
     write_preview(path, data.preview)
+
+
+def check_base(path: Path, base: Path) -> None:
+    """Check that a weight file at `path` may have this base.
+
+    Raises:
+        ModelError: the base lies elsewhere, has a base itself, or cannot be read.
+    """
+    if base.parent.resolve() != path.parent.resolve() or base.name == path.name:
+        raise ModelError(f"the base of a weight file is another one in its folder, and {base} is not beside {path}")
+    if "base" in _Tensors(base).metadata:
+        raise ModelError(f"{base} has a base itself")
 
 
 def load_weights(path: Path, device: str = "cpu") -> CodingModel:
@@ -154,8 +163,7 @@ class _Tensors:
             raise ModelError(f"the weight file {path} is malformed: its base is {base!r}")
         if not path.with_name(base).is_file():
             raise ModelError(f"the weight file {path} needs {base} beside it")
-        if "base" in cls(path.with_name(base)).metadata:
-            raise ModelError(f"the weight file {path} is malformed: its base {base} has a base itself")
+        check_base(path, path.with_name(base))
         return cls(path, path.with_name(base))
 
     def read(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
