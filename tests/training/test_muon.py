@@ -55,17 +55,16 @@ def test_a_step_is_captured_once_its_tensors_stay_in_place(monkeypatch: pytest.M
     captured, done = [], []
 
     class Graph:
-        def __init__(self, update: Callable[[torch.Tensor], None]) -> None:
+        def __init__(self, update: Callable[[torch.Tensor], None], rate: torch.Tensor) -> None:
             captured.append(update)
 
-        def __call__(self, rate: float) -> None:
-            done.append(rate)
+        def __call__(self, rate: torch.Tensor) -> None:
+            done.append(round(float(rate), 1))
 
     monkeypatch.setattr(muon, "_UpdateGraph", Graph)
-    monkeypatch.setattr(muon, "_scalar", lambda rate, device: torch.tensor(rate))
     optimiser, eager = Muon(parameters(), lr=0.02), []
     for places, rate in [([1], 0.1), ([1], 0.2), ([1], 0.3), ([2], 0.4), ([2], 0.5), ([1], 0.6)]:
-        optimiser._repeat(0, lambda rate: eager.append(round(float(rate), 1)), places, rate)
+        optimiser._repeat(0, lambda rate: eager.append(round(float(rate), 1)), places, torch.tensor(rate))
     assert eager == [0.1, 0.4, 0.6]
     assert done == [0.2, 0.3, 0.5]
     assert len(captured) == 2

@@ -31,7 +31,7 @@ class Muon(torch.optim.Muon):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._graphs: dict[int, _UpdateGraph] = {}
-        self._places: dict[int, list[int]] = {}
+        self._fixed: dict[int, list[Any]] = {}
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # nothing here needs closures
@@ -45,38 +45,44 @@ class Muon(torch.optim.Muon):
                     self.state[p]["momentum_buffer"] = torch.zeros_like(p.grad)
             gradients, momenta = [p.grad for p in params], [self.state[p]["momentum_buffer"] for p in params]
             update = partial(_update, params, gradients, momenta, group)
+            rate = _scalar(group["lr"], params[0].device)
             if params[0].is_cuda and _processes() == 1:
-                self._repeat(index, update, [t.data_ptr() for t in (*params, *gradients, *momenta)], group["lr"])
+                settings = [value for name, value in group.items() if name not in ("params", "lr")]
+                places = [tensor.data_ptr() for tensor in (*params, *gradients, *momenta)]
+                self._repeat(index, update, [*settings, *places], rate)
             else:
-                update(_scalar(group["lr"], params[0].device))
+                update(rate)
 
-    def _repeat(self, index: int, update: Callable[[Tensor], None], places: list[int], rate: float) -> None:
-        """Do the `update` of the group of that index as a graph, if its tensors are where they were a step before."""
-        if self._places.get(index) != places:
-            self._places[index] = places
+    def _repeat(self, index: int, update: Callable[[Tensor], None], fixed: list[Any], rate: Tensor) -> None:
+        """Do the `update` of the group of that index, as a graph if what must be `fixed` is what it was a step before.
+
+        That is the settings of the group and the places of its tensors.
+        """
+        if self._fixed.get(index) != fixed:
+            self._fixed[index] = fixed
             self._graphs.pop(index, None)
-            update(_scalar(rate, "cuda"))
+            update(rate)
             return
         if index not in self._graphs:
-            self._graphs[index] = _UpdateGraph(update)
+            self._graphs[index] = _UpdateGraph(update, rate)
         self._graphs[index](rate)
 
 
 class _UpdateGraph:
     """`update(rate)`, captured as a CUDA graph whose rate can change."""
 
-    def __init__(self, update: Callable[[Tensor], None]) -> None:
-        self._rate = _scalar(0.0, "cuda")
+    def __init__(self, update: Callable[[Tensor], None], rate: Tensor) -> None:
+        self._rate = rate.clone()
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
             update(self._rate)
 
-    def __call__(self, rate: float) -> None:
-        self._rate.fill_(rate)
+    def __call__(self, rate: Tensor) -> None:
+        self._rate.copy_(rate)
         self._graph.replay()
 
 
-def _scalar(value: float, device: torch.device | str) -> Tensor:
+def _scalar(value: float, device: torch.device) -> Tensor:
     """Return `value` as a tensor, which a kernel fills: nothing is copied to the device."""
     return torch.full((), value, device=device)
 
