@@ -94,11 +94,16 @@ def test_what_cannot_be_spaced_is_refused(trained: CwicModel, model: CodingModel
     with pytest.raises(InputError, match="its bits do not rise through those"):
         space_levels(model, [1.0] * KNOTS, pictures)
     bits = coded_bits(model, pictures)
+    for wanted in ([bits[4]] * KNOTS, [*bits[:3], bits[1], *bits[4:]]):
+        with pytest.raises(InputError, match="its bits do not rise through those"):
+            space_levels(model, wanted, pictures)
     with pytest.raises(InputError, match="its bits do not rise"):
         space_levels(moved(trained, torch.zeros(KNOTS)), bits, pictures)
     published = export_published(Cwam2024Model(Cwam2024Config(8, feature_encoding=False)).eval())
     with pytest.raises(InputError, match="a model of one rate"):
         space_levels(published, bits, pictures)
+    with pytest.raises(InputError, match="a model of one rate"):
+        coded_bits(published, pictures)
 
 
 def test_the_last_compared_level_is_one_that_exists() -> None:

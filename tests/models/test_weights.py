@@ -194,6 +194,17 @@ def test_a_base_that_is_not_there_or_no_base_is_refused(model: CwicModel, weight
         with pytest.raises(ModelError, match=reason):
             load_weights(path)
     rewrite(path, {"base": weights.name})
+    assert model_id(load_weights(path)) == model_id(louder(model))
+    whole = weights.read_bytes()
+    save_weights(weights, model, "of another name")
+    with pytest.raises(ModelError, match="is another file than its base"):
+        load_weights(path)
+    weights.write_bytes(whole)
+    loaded = load_weights(path)
+    weights.unlink()
+    with pytest.raises(ModelError, match="is missing"):
+        loaded.data.weights(["g_s.haar.weight"])
+    weights.write_bytes(whole)
     weights.write_bytes(weights.read_bytes()[:100])
     with pytest.raises(ModelError, match="malformed"):
         load_weights(path)

@@ -170,7 +170,7 @@ def space_qualities(
     def work(_: int) -> None:
         from cwic.cli.plan import check_target
         from cwic.models.catalog import describe, open_model, weights_path
-        from cwic.models.spacing import coded_bits, space_levels
+        from cwic.models.spacing import check_levels, coded_bits, space_levels
         from cwic.models.weights import check_base, model_id, save_weights
 
         weights = weights_path(name)
@@ -178,6 +178,7 @@ def space_qualities(
         if shared:
             check_base(output, weights)
         model, other = open_model(name), open_model(bits_of)
+        check_levels(model)
         used = _middles(folder, pictures)
         spaced, positions = space_levels(model, coded_bits(other, used), used)
         save_weights(output, spaced, output.stem, describe(name).parts, base=weights if shared else None)

@@ -28,8 +28,19 @@ KNOTS_OF_LEVELS = ".value"
 Arrays = Mapping[str, NDArray[Any]]
 
 
+def check_levels(model: CodingModel) -> None:
+    """Check that `model` has levels. Raises `InputError` for a model of one rate."""
+    if not model.data.config.variable_rate:
+        raise InputError("a model of one rate has no levels to space, or to space others by")
+
+
 def coded_bits(model: CodingModel, pictures: Sequence[Floats]) -> list[float]:
-    """Return the bits of `pictures` `[1, 3, H, W]`, as `model` codes them, at each of `LEVELS`."""
+    """Return the bits of `pictures` `[1, 3, H, W]`, as `model` codes them, at each of `LEVELS`.
+
+    Raises:
+        InputError: the model has one rate.
+    """
+    check_levels(model)
     return [sum(8.0 * len(encode(model, x, level).data) for x in pictures) for level in LEVELS]
 
 
@@ -49,20 +60,20 @@ def space_levels(
         The new model, and the position among the old knots, from 0, whose values each knot has now.
 
     Raises:
-        InputError: the model has one rate, or its bits do not reach that far.
+        InputError: the model has one rate, the bits do not rise, or those of the model do not reach that far.
         ModelError: a sum of the exact path could overflow.
     """
+    check_levels(model)
     data = model.data
     exact = {name: array for name, array in data.exact.items() if name.endswith(KNOTS_OF_LEVELS)}
     gains = data.weights(list(dict.fromkeys(name for graph in data.graphs.values() for name in graph.gains())))
-    if not exact:
-        raise InputError("a model of one rate has no levels to space")
     found = []
     for position in POSITIONS:
         there = make_model(_moved(data, exact, gains, [float(position)] * KNOTS))
         found.append(math.log(sum(8.0 * len(encode(there, x, 0).data) for x in pictures)))
     wanted = np.log(bits)
-    if not found[0] <= wanted[0] <= wanted[-1] <= found[-1] or min(np.diff(found)) <= 0:
+    rising = min(np.diff(wanted)) > 0 and min(np.diff(found)) > 0
+    if not rising or not found[0] <= wanted[0] < wanted[-1] <= found[-1]:
         raise InputError(
             "the levels of this model cannot be spaced: its bits do not rise through those that they shall have"
         )

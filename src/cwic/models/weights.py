@@ -76,8 +76,8 @@ def save_weights(
         "parts": json.dumps([list(part) for part in parts]),
     }
     if base is not None:
-        metadata["base"] = base.name
         check_base(path, base)
+        metadata |= {"base": base.name, "base_digest": _digest(base)}
         there = _Tensors(base)
         found = there.read([name for name in tensors if name in there.names])
         tensors = {k: a for k, a in tensors.items() if k not in found or not _same(a, found[k])}
@@ -125,8 +125,6 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
             config, exact, Tables.from_arrays(tables), graphs, tensors.read, error_weight, tune, read_preview(path)
         )
         model = make_model(data, device)
-    except FileNotFoundError:
-        raise ModelError(f"the weight file {path} is missing") from None
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
     if model_id(model).hex() != metadata.get("model_id"):
@@ -138,8 +136,7 @@ class _Tensors:
     """The tensors of a weight file, those that it lacks from its base, and its metadata.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        ModelError: a file is malformed.
+        ModelError: a file is missing or malformed.
     """
 
     def __init__(self, path: Path, base: Path | None = None) -> None:
@@ -164,6 +161,8 @@ class _Tensors:
         if not path.with_name(base).is_file():
             raise ModelError(f"the weight file {path} needs {base} beside it")
         check_base(path, path.with_name(base))
+        if _digest(path.with_name(base)) != own.metadata.get("base_digest"):
+            raise ModelError(f"{base} beside the weight file {path} is another file than its base")
         return cls(path, path.with_name(base))
 
     def read(self, names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -181,13 +180,21 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="np") as file:
             yield file
     except FileNotFoundError:
-        raise
+        raise ModelError(f"the weight file {path} is missing") from None
     except (OSError, SafetensorError) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
 
 
 def _under(prefix: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(prefix)]
+
+
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file. Raises `ModelError` if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(f"the weight file {path} is malformed: {error}") from error
 
 
 def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:

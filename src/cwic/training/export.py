@@ -15,6 +15,7 @@ from cwic.lab.cost import parts
 from cwic.models import cwic as coding
 from cwic.models.catalog import open_model
 from cwic.models.preview import fit_preview
+from cwic.models.registry import make_model
 from cwic.models.spacing import coded_bits, space_levels
 from cwic.models.weights import model_id, save_weights
 from cwic.training.card import model_card
@@ -79,6 +80,7 @@ def export_checkpoint(
     weight = best_error_weight(exported, family, recipe, list(crops)[:ENCODED_CROPS])
     if other is not None and held_out is not None:
         compared = [pad(middle(file, COMPARED_SIDE)) for file in held_out.files]
+        exported = make_model(exported.data._replace(error_weight=weight))
         exported, positions = space_levels(exported, coded_bits(other, compared), compared)
         print("knots at positions", *(f"{position:.2f}" for position in positions), file=sys.stderr)
         exported = family.fit(exported, list(crops))

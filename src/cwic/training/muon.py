@@ -167,4 +167,4 @@ def _orthogonalised(matrices: Tensor, group: dict[str, Any]) -> Tensor:
     for _ in range(group["ns_steps"]):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return (x.mT if tall else x).to(matrices.dtype, memory_format=torch.contiguous_format)
+    return (x.mT if tall else x).to(matrices.dtype, memory_format=torch.contiguous_format).contiguous()
