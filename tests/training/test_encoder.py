@@ -20,7 +20,7 @@ def test_the_weight_of_least_cost_is_chosen(recipe: Recipe, monkeypatch: pytest.
     crops = [torch.rand(1, 3, 192, 192) for _ in range(2)]
     trained = CwicModel(recipe.model)
     trained.calibrate(crops)
-    model = family.export(trained.eval(), crops)
+    model = family.fit(family.export(trained.eval()), crops)
     tuned = replace(recipe, tune=MS_SSIM, crop=192)
     totals = sum(encoder._costs(model, family, tuned, crop) for crop in crops)
     costs = dict(zip(ERROR_WEIGHTS, totals, strict=True))

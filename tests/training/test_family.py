@@ -96,7 +96,7 @@ def test_exports_are_models_that_code(any_recipe: Recipe) -> None:
     model = family.build(any_recipe).eval()
     pictures = torch.rand(9, 3, 64, 64).contiguous(memory_format=torch.channels_last)  # as crops are
     family.start(model, [pictures])
-    exported = family.export(model, list(pictures.split(1)))
+    exported = family.fit(family.export(model), list(pictures.split(1)))
     assert exported.data.config == any_recipe.model
     coded = encode(exported, pictures[:1].numpy(), 0)
     assert np.array_equal(exported.decompress(coded.data, coded.crc, 64, 64, 0), coded.y_hat)
