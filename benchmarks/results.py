@@ -260,8 +260,7 @@ def attention_table() -> str:
     """What attention is worth, from results/attention/table.md: the noise, and the arms at equal time and steps."""
     head, *sections = (RESULTS / "attention" / "table.md").read_text("utf-8").split("## ")
     noise = next(line for line in head.splitlines() if line.startswith("Noise"))
-    titles, tables = zip(*(section.strip().split("\n\n", 1) for section in sections), strict=True)
-    return "\n\n".join([noise, *(f"{title}:\n\n{table}" for title, table in zip(titles, tables, strict=True))])
+    return "\n\n".join([noise, *(section.strip().replace("\n", ":\n", 1) for section in sections)])
 
 
 def rd_table(model: str) -> str:

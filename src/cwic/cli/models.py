@@ -77,10 +77,7 @@ def import_checkpoint(
 
     Or a weight file of cwic 0.1, NAME.safetensors: the model keeps its id, and reads the files that it wrote.
     """
-    from cwic.models.catalog import SUFFIX
-
-    if output.suffix != SUFFIX:
-        raise typer.BadParameter(f"the name of a weight file ends in {SUFFIX}, and {output} does not")
+    _check_suffix(output)
 
     def work(_: int) -> None:
         from cwic.cli.plan import check_target
@@ -162,10 +159,7 @@ def space_qualities(
     Nothing is trained. The result is another model: it reads no files of NAME. The middles of pictures are coded, as
     for cwic models preview.
     """
-    from cwic.models.catalog import SUFFIX
-
-    if output.suffix != SUFFIX:
-        raise typer.BadParameter(f"the name of a weight file ends in {SUFFIX}, and {output} does not")
+    _check_suffix(output)
 
     def work(_: int) -> None:
         from cwic.cli.plan import check_target
@@ -191,6 +185,14 @@ def space_qualities(
         )
 
     batch.run([name], work)
+
+
+def _check_suffix(output: Path) -> None:
+    """Check that `output` can be the name of a weight file. Raises `typer.BadParameter`."""
+    from cwic.models.catalog import SUFFIX
+
+    if output.suffix != SUFFIX:
+        raise typer.BadParameter(f"the name of a weight file ends in {SUFFIX}, and {output} does not")
 
 
 def _middles(folder: Path, most: int) -> list[Floats]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cwic.errors import InputError
 from cwic.latents.levels import KNOT_SPACING, KNOTS, MAX_LEVEL
-from cwic.models.base import CodingModel, Floats, ModelData, encode
+from cwic.models.base import CodingModel, Floats, ModelData
 from cwic.models.registry import make_model
 
 LEVELS = (*range(0, MAX_LEVEL, KNOT_SPACING), MAX_LEVEL)
@@ -41,7 +41,8 @@ def coded_bits(model: CodingModel, pictures: Sequence[Floats]) -> list[float]:
         InputError: the model has one rate.
     """
     check_levels(model)
-    return [sum(8.0 * len(encode(model, x, level).data) for x in pictures) for level in LEVELS]
+    prepared = [model.prepare_analysis(x) for x in pictures]
+    return [_bits(model, prepared, level) for level in LEVELS]
 
 
 def space_levels(
@@ -67,10 +68,11 @@ def space_levels(
     data = model.data
     exact = {name: array for name, array in data.exact.items() if name.endswith(KNOTS_OF_LEVELS)}
     gains = data.weights(list(dict.fromkeys(name for graph in data.graphs.values() for name in graph.gains())))
+    prepared = [model.prepare_analysis(x) for x in pictures]
     found = []
     for position in POSITIONS:
         there = make_model(_moved(data, exact, gains, [float(position)] * KNOTS))
-        found.append(math.log(sum(8.0 * len(encode(there, x, 0).data) for x in pictures)))
+        found.append(math.log(_bits(there, prepared, level=0)))
     wanted = np.log(bits)
     rising = min(np.diff(wanted)) > 0 and min(np.diff(found)) > 0
     if not rising or not found[0] <= wanted[0] < wanted[-1] <= found[-1]:
@@ -82,6 +84,11 @@ def space_levels(
     reached = LEVELS[-1] / KNOT_SPACING - (KNOTS - 2)
     positions[-1] = positions[-2] + (positions[-1] - positions[-2]) / reached
     return make_model(_moved(data, exact, gains, positions)), positions
+
+
+def _bits(model: CodingModel, prepared: Sequence[Floats], level: int) -> float:
+    """Return the bits at a level of pictures whose features, the same at all levels, are `prepared`."""
+    return sum(8.0 * len(model.compress(model.finish_analysis(x, level), level).data) for x in prepared)
 
 
 def _moved(data: ModelData, exact: Arrays, gains: Arrays, positions: Sequence[float]) -> ModelData:

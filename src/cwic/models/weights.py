@@ -105,8 +105,9 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
     try:
         tensors = _Tensors.of(path)
         metadata, names = tensors.metadata, tensors.names
+        held = tensors.read([name for name in names if name.startswith((EXACT, TABLES))])
         exact, tables = (
-            {name.removeprefix(prefix): array for name, array in tensors.read(_under(prefix, names)).items()}
+            {name.removeprefix(prefix): array for name, array in held.items() if name.startswith(prefix)}
             for prefix in (EXACT, TABLES)
         )
         if "graphs" not in metadata and "config" in metadata:
@@ -125,7 +126,7 @@ def load_weights(path: Path, device: str = "cpu") -> CodingModel:
             config, exact, Tables.from_arrays(tables), graphs, tensors.read, error_weight, tune, read_preview(path)
         )
         model = make_model(data, device)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
     if model_id(model).hex() != metadata.get("model_id"):
         raise ModelError(f"the weight file {path} is damaged: its entropy path is not what its id says")
@@ -183,10 +184,6 @@ def _opened(path: Path) -> Iterator[Any]:
         raise ModelError(f"the weight file {path} is missing") from None
     except (OSError, SafetensorError) as error:
         raise ModelError(f"the weight file {path} is malformed: {error}") from error
-
-
-def _under(prefix: str, names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.startswith(prefix)]
 
 
 def _digest(path: Path) -> str:
