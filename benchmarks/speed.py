@@ -32,9 +32,9 @@ from PIL import Image, features
 
 import cwic
 from cwic.image.files import write_atomically
-from cwic.latents.native import chosen
+from cwic.libraries import chosen
 from cwic.models.catalog import CATALOG, shipped
-from cwic.networks.engine import engine
+from cwic.networks.engine import Native, engine
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / "results" / "speed"
@@ -292,10 +292,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     size = SIZES[asked.size]
     name, image = picture(size)
     runs = engine("cpu")
-    release = f"{runs.name} {import_module(runs.name).__version__.split('-')[0]}" + ", in bfloat16" * runs.bfloat16
+    own_engine = runs.name == Native.name
+    release = runs.name if own_engine else f"{runs.name} {import_module(runs.name).__version__.split('-')[0]}"
     machine = processor()
     print(f"{name} at {size[0]}x{size[1]}, quality {QUALITY}; medians of {asked.runs} runs in turn, in seconds")
-    print(f"{machine}; {release}; exact path: {chosen()}; libavif {features.version('avif')}")
+    print(f"{machine}; {release}; library in C: {chosen()}; libavif {features.version('avif')}")
     plain = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     with TemporaryDirectory() as place:
         source = Path(place) / "picture.png"

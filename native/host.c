@@ -1,15 +1,12 @@
-// The exact path on this machine: its memory, and the functions that src/cwic/latents/native.py calls.
+// The library on this machine: its memory, what Python holds of it, and which of its kind runs here.
+#include "host.h"
+
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "memory.h"
-#include "model.h"
-#include "status.h"
 
-#ifdef _WIN32
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
+#define ALIGNMENT 64  // of a line of a cache
 
 // A piece of memory, before which stands where the one taken before it is.
 typedef struct Piece {
@@ -20,11 +17,11 @@ typedef struct Piece {
 static _Thread_local Piece *last;  // of what this call takes
 
 void *take(size_t size) {
-    Piece *piece = malloc(sizeof *piece + size);
+    Piece *piece = malloc(sizeof *piece + ALIGNMENT + size);
     if (!piece) return NULL;
     *piece = (Piece){last, last ? last->number + 1 : 1};
     last = piece;
-    return piece + 1;
+    return (void *)(((uintptr_t)(piece + 1) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
 }
 
 size_t arena_mark(void) { return last ? last->number : 0; }
@@ -37,28 +34,34 @@ void arena_release(size_t mark) {
     }
 }
 
-// Something loaded or begun, with all its memory.
-typedef struct {
+struct Handle {
     Piece *pieces;
-    Model *model;
-    Traversal traversal;
-} Handle;
+    void *content;
+};
 
-EXPORT void exact_end(Handle *handle) {
+void handle_open(void) { last = NULL; }
+
+void arena_drop(void) { arena_release(0); }
+
+Handle *handle_close(void *content) {
+    Handle *handle = content ? malloc(sizeof *handle) : NULL;
+    if (handle)
+        *handle = (Handle){last, content};
+    else
+        arena_drop();
+    return handle;
+}
+
+void *content_of(const Handle *handle) { return handle->content; }
+
+EXPORT void native_end(Handle *handle) {
     last = handle->pieces;
-    arena_release(0);
+    arena_drop();
     free(handle);
 }
 
-static Handle *handle_of(Handle *handle, int is_whole) {
-    handle->pieces = last;
-    if (is_whole) return handle;
-    exact_end(handle);
-    return NULL;
-}
-
-// The widest instructions that this processor has and `native.py` has a library for.
-EXPORT int exact_level(void) {
+// The widest instructions that this processor has and src/cwic/libraries.py has a library for.
+EXPORT int native_level(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (!__builtin_cpu_supports("avx2")) return 0;
@@ -69,30 +72,4 @@ EXPORT int exact_level(void) {
 #else
     return 0;
 #endif
-}
-
-// A model in `block`, which stays where it is until `exact_end`; NULL if memory is short or the sizes do not fit.
-EXPORT Handle *exact_load(const uint8_t *block, int M, int hyper_channels, int hyper_width, int width, int blocks) {
-    Handle *handle = malloc(sizeof *handle);
-    if (!handle) return NULL;
-    last = NULL;
-    Cursor cursor = {block};
-    handle->model = networks_load(&cursor, M, hyper_channels, hyper_width, width, blocks);
-    return handle_of(handle, handle->model != NULL);
-}
-
-// See prior.h; NULL if memory is short.
-EXPORT Handle *exact_begin(const Handle *loaded, const int16_t *z, int h, int w, int level) {
-    Handle *handle = malloc(sizeof *handle);
-    if (!handle) return NULL;
-    last = NULL;
-    return handle_of(handle, traversal_begin(&handle->traversal, loaded->model, z, h, w, level) == DONE);
-}
-
-EXPORT void exact_predict(Handle *handle, int k, uint8_t *indexes, int64_t *means) {
-    traversal_predict(&handle->traversal, k, indexes, means);
-}
-
-EXPORT void exact_take(Handle *handle, int k, const int16_t *symbols, const int64_t *means, int32_t *y_hat) {
-    traversal_take(&handle->traversal, k, symbols, means, y_hat);
 }

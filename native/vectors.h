@@ -77,3 +77,6 @@ static inline Ints add_products(Ints sums, Ints a, Ints b) {
 static inline void store(int32_t *to, Ints from) { memcpy(to, &from, sizeof from); }
 
 #endif
+
+// Floats that are computed in order: LANES at once, from any address.
+typedef float Floats __attribute__((vector_size(4 * LANES), aligned(4), may_alias));

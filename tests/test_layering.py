@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "cwic"
 FILES = sorted(PACKAGE.rglob("*.py"))
 EVERY_FILE = sorted(ROOT.glob("[a-z]*/**/*.py"))
-GROUND = ("errors", "arguments", "records", "extras", "config", "threads", "progress", "stages")
+GROUND = ("errors", "arguments", "records", "extras", "config", "threads", "libraries", "progress", "stages")
 CODEC = (
     "container",
     "entropy",

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import os
+import threading
 
+import numpy as np
 import pytest
 
-from cwic.threads import THREADS_VARIABLE, thread_count
+from cwic.threads import THREADS_VARIABLE, in_bands, thread_count
 
 
 @pytest.mark.parametrize(("asked", "count"), [("3", 3), ("1", 1)])
@@ -17,3 +19,29 @@ def test_the_variable_decides(asked: str, count: int, monkeypatch: pytest.Monkey
 def test_anything_else_is_one_for_each_processor(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(THREADS_VARIABLE, asked)
     assert 1 <= thread_count() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "5"])
+@pytest.mark.parametrize(("height", "rows"), [(1, 1), (32, 5), (3, 100), (100, 36)])
+def test_bands_make_up_the_rows(threads: str, height: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, threads)
+    seen = np.zeros(height, int)
+
+    def work(first: int, last: int) -> None:
+        assert 0 < last - first <= rows
+        seen[first:last] += 1
+
+    in_bands(height, rows, work)
+    assert (seen == 1).all()
+
+
+def test_several_bands_are_in_work_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
+    both = threading.Barrier(2, timeout=10)
+    in_bands(2, 1, lambda *_: both.wait())
+
+
+def test_an_error_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
+    with pytest.raises(ZeroDivisionError):
+        in_bands(8, 1, lambda first, _: 1 // (first - 5))

@@ -28,12 +28,13 @@ def test_all_take_turns_and_are_kept(
     script.main([*options, "--keep"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("coffee.png at 192x128")
-    assert re.search(r"(onnxruntime|openvino) [\d.]+.*; exact path: \w+; libavif", lines[1])
+    assert re.search(r"(native|(onnxruntime|openvino) [\d.]+); library in C: \w+; libavif", lines[1])
     assert lines[-5].split() == ["cwic", "AVIF", "other", "/AVIF", "/other", "cores"]
     for line in lines[-4:]:
         ours, theirs, other, beside_avif, beside_other, *_ = map(float, line.split()[COLUMNS:])
+        # Printed seconds of so small a picture have one or two digits.
         assert beside_avif == pytest.approx(ours / theirs, rel=0.5)
-        assert beside_other == pytest.approx(ours / other, rel=0.1)
+        assert beside_other == pytest.approx(ours / other, rel=0.5)
     rows = json.loads((tmp_path / "times.json").read_text())
     assert {(row["kind"], row["start"], row["way"]) for row in rows} == {
         (kind, start, way)

@@ -12,6 +12,7 @@ import pytest
 from cwic.errors import InputError
 from cwic.evaluation.rows import Row
 from cwic.evaluation.summary import environment, has_metric, means, pictures_id, points, read_summary, to_summary
+from cwic.libraries import chosen
 from cwic.threads import THREADS_VARIABLE
 
 BPP, PSNR = [0.3, 0.1], [29.0, 26.0]
@@ -73,7 +74,9 @@ def test_pictures_stand_for_the_set_not_its_order() -> None:
 def test_environment_can_be_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(THREADS_VARIABLE, "6")
     found = environment(2)
-    assert {"cwic", "python", "numpy", "pillow", found["engine"]} <= set(found["versions"])
+    assert {"cwic", "python", "numpy", "pillow", "onnxruntime"} <= set(found["versions"])
+    assert found["engine"] in {"native", *found["versions"]}
+    assert found["library"] == chosen()
     assert (found["jobs"], found["threads"]) == (2, 3)
     assert json.loads(json.dumps(found)) == found
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from cwic.config import CwicConfig
 from cwic.entropy.tables import Tables, gaussian_tables
 from cwic.latents.levels import KNOTS
-from cwic.latents.native import EXACT_VARIABLE, LIBRARIES, NUMPY, usable
 from cwic.latents.quadtree import QuadtreePrior
 from cwic.latents.scales import scale_grid
+from cwic.libraries import LIBRARIES, LIBRARY_VARIABLE, NONE, usable
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -73,14 +73,14 @@ def tensors(small: CwicConfig) -> Tensors:
     return random_prior(small)
 
 
-@pytest.fixture(params=[NUMPY, *LIBRARIES])
+@pytest.fixture(params=[NONE, *LIBRARIES])
 def prior(
     small: CwicConfig, tensors: Tensors, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> QuadtreePrior:
     """The same prior by numpy, and by each library that runs here."""
-    if request.param not in (NUMPY, *usable()):
+    if request.param not in (NONE, *usable()):
         pytest.skip(f"the library {request.param} is not here, or this processor does not run it")
-    monkeypatch.setenv(EXACT_VARIABLE, request.param)
+    monkeypatch.setenv(LIBRARY_VARIABLE, request.param)
     return QuadtreePrior(small, tensors)
 
 

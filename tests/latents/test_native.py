@@ -2,18 +2,17 @@ from __future__ import annotations
 
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cwic import libraries
 from cwic.config import CwicConfig
-from cwic.errors import InputError
-from cwic.latents import native
-from cwic.latents.native import EXACT_VARIABLE, NUMPY, chosen, fits_c, usable
+from cwic.latents.native import fits_c
 from cwic.latents.quadtree import LatentPass, QuadtreePrior
+from cwic.libraries import LIBRARY_VARIABLE, NONE, usable
 
 pytestmark = pytest.mark.skipif(not usable(), reason="no C compiler was found when cwic was installed")
 
@@ -48,9 +47,9 @@ def library(request: pytest.FixtureRequest) -> str:
 
 
 def made(config: CwicConfig, tensors: Tensors, way: str, monkeypatch: pytest.MonkeyPatch) -> QuadtreePrior:
-    monkeypatch.setenv(EXACT_VARIABLE, way)
+    monkeypatch.setenv(LIBRARY_VARIABLE, way)
     prior = QuadtreePrior(config, tensors)
-    assert (prior._native is None) == (way == NUMPY)
+    assert (prior._native is None) == (way == NONE)
     return prior
 
 
@@ -58,7 +57,7 @@ def made(config: CwicConfig, tensors: Tensors, way: str, monkeypatch: pytest.Mon
 def test_c_gives_what_numpy_gives(
     small: CwicConfig, tensors: Tensors, library: str, h: int, w: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    by_numpy = made(small, tensors, NUMPY, monkeypatch)
+    by_numpy = made(small, tensors, NONE, monkeypatch)
     in_c = made(small, tensors, library, monkeypatch)
     for seed, (level, largest) in enumerate([(0, 0), (1000, 3), (433, 40), (896, 32767)]):
         assert_equal(traversed(in_c, seed, h, w, level, largest), traversed(by_numpy, seed, h, w, level, largest))
@@ -87,31 +86,6 @@ def test_an_error_of_the_coder_ends_the_traversal(
         in_c.traverse(np.zeros((1, 1, 8), np.int32), 500, fail)
 
 
-def test_a_library_that_is_not_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(EXACT_VARIABLE, "fastest")
-    with pytest.raises(InputError, match="CWIC_EXACT is 'fastest': here it may be numpy, plain"):
-        chosen()
-    monkeypatch.setenv(EXACT_VARIABLE, "")
-    assert chosen() == usable()[-1]
-
-
-def test_numpy_computes_where_there_is_no_library(
-    small: CwicConfig, tensors: Tensors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(native, "FOLDER", tmp_path)
-    for cached in (usable, native._opened):
-        cached.cache_clear()
-    try:
-        assert chosen() == NUMPY
-        assert QuadtreePrior(small, tensors)._native is None
-        (tmp_path / "exact-plain.so").write_bytes(b"for another machine")
-        usable.cache_clear()
-        assert chosen() == NUMPY
-    finally:
-        for cached in (usable, native._opened):
-            cached.cache_clear()
-
-
 @pytest.mark.parametrize(
     ("sizes", "fits"),
     [({}, True), ({"hyper_channels": 12}, False), ({"M": 24}, False), ({"context_blocks": 9}, False)],
@@ -128,7 +102,7 @@ def test_values_that_could_be_too_large_go_to_numpy(
 
 
 def test_a_model_that_c_cannot_take_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    library = native.library()
+    library = libraries.library()
     assert isinstance(library, ctypes.CDLL)
     assert not library.exact_load(None, 24, 8, 16, 24, 1)
     assert not library.exact_load(None, 16, 12, 16, 24, 1)

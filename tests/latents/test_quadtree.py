@@ -81,7 +81,7 @@ def test_threads_and_ways_to_multiply_change_nothing(
     for threads, kind in (("1", np.float32), ("3", np.float32), ("2", np.float64)):
         monkeypatch.setenv(THREADS_VARIABLE, threads)
         monkeypatch.setattr("cwic.latents.int8.product", lambda a, b, kind=kind: a.astype(kind) @ b.astype(kind))
-        monkeypatch.setattr("cwic.latents.threads.BAND_POSITIONS", 100 * int(threads))
+        monkeypatch.setattr("cwic.latents.int8.BAND_POSITIONS", 100 * int(threads))
         y_hat, passes = visit(QuadtreePrior(small, tensors), z_hat, 777, symbols)
         found.append([y_hat.tobytes(), *(p.indexes.tobytes() + p.means_hat.tobytes() for p in passes)])
     assert found[0] == found[1] == found[2]

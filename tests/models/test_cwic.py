@@ -17,7 +17,7 @@ from cwic.latents.symbols import CodedLatents, Discard
 from cwic.models import cwic as module
 from cwic.models.base import encode
 from cwic.models.cwic import CwicModel
-from cwic.networks.engine import Network
+from cwic.networks.engine import ENGINE_VARIABLE, Network, OnnxRuntime
 
 LEVEL = 700
 
@@ -138,36 +138,35 @@ def test_cheap_errors_make_short_files_that_decode_as_well(model: CwicModel, y: 
     assert sizes[0] >= sizes[1] > sizes[2]
 
 
-def test_no_encoder_constant_reaches_what_the_format_prescribes(model: CwicModel, y: NDArray[np.float32]) -> None:
-    expected = model.as_written(y, LEVEL)
-    for weight in (8.0, 22.0, 60.0):
-        other = CwicModel(model.data._replace(error_weight=weight))
-        np.testing.assert_array_equal(other.as_written(y, LEVEL), expected)
-        assert np.array_equal(other.compress(y, LEVEL).y_hat, expected) == (weight == 22.0)
-
-
-def test_errors_of_what_the_format_prescribes_weigh_22(model: CwicModel) -> None:
+@pytest.mark.parametrize("weight", [8.0, 21.5, 22.0, 22.5, 60.0])
+def test_errors_of_what_the_format_prescribes_weigh_22(
+    model: CwicModel, picture: NDArray[np.float32], weight: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever weight an encoder uses."""
     y = np.random.default_rng(0).normal(0, 0.6, (1, 16, 64, 64)).astype(np.float32)
-    written = model.as_written(y, 200)
-    for weight in (21.5, 22.0, 22.5):
-        other = CwicModel(model.data._replace(error_weight=weight))
-        assert np.array_equal(other.compress(y, 200).y_hat, written) == (weight == 22.0)
+    monkeypatch.setenv(ENGINE_VARIABLE, OnnxRuntime.name)
+    monkeypatch.setattr(CwicModel, "finish_analysis", lambda *_, **__: y)
+    other = CwicModel(model.data._replace(error_weight=weight))
+    written = other.as_written(picture, 200)
+    np.testing.assert_array_equal(written, model.as_written(picture, 200))
+    assert np.array_equal(other.compress(y, 200).y_hat, written) == (weight == 22.0)
 
 
-def test_pixels_may_be_made_in_bfloat16_and_latents_never(
+def test_what_the_format_prescribes_comes_from_float32(
     model: CwicModel, picture: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
     call = Network.__call__
 
-    def record(network: Network, inputs: dict[str, Any], *, reduced: bool = False) -> NDArray[np.float32]:
-        asked.append(reduced)
-        return call(network, inputs)
+    def record(network: Network, inputs: dict[str, Any], *, precise: bool = False) -> NDArray[np.float32]:
+        asked.append(precise)
+        return call(network, inputs, precise=precise)
 
     monkeypatch.setattr(Network, "__call__", record)
-    coded = encode(model, picture, 500)
-    model.synthesise(coded.y_hat, 500)
-    assert asked == [False, False, False, True]  # features, g_a, h_a and g_s
+    model.as_written(picture, 500)
+    assert asked == [True, True, True]  # features, g_a and h_a
+    model.synthesise(encode(model, picture, 500).y_hat, 500)
+    assert asked[3:] == [False, False, False, False]
 
 
 def test_a_sink_takes_the_symbols_in_place_of_a_coder(model: CwicModel, picture: NDArray[np.float32]) -> None:

@@ -11,10 +11,16 @@ from cwic.errors import ModelError
 from cwic.models import catalog
 from cwic.models.cwic import CwicModel
 from cwic.networks.adjoint import MASK, TARGET, with_gradient
-from cwic.networks.engine import Network
+from cwic.networks.engine import ENGINE_VARIABLE, Network, OnnxRuntime
 from cwic.networks.graph import Graph, Node
 
 Floats = NDArray[np.float32]
+
+
+@pytest.fixture(autouse=True)
+def _floats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Differences between errors that are nearly the same need float32 throughout."""
+    monkeypatch.setenv(ENGINE_VARIABLE, OnnxRuntime.name)
 
 
 def node(operator: str, inputs: str, outputs: str, **attributes: Any) -> Node:

@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from cwic.errors import InputError, ModelError
+from cwic.libraries import LIBRARY_VARIABLE, NONE, usable
 from cwic.networks import engine as module
-from cwic.networks.engine import ENGINE_VARIABLE, PRECISION_VARIABLE, Network, engine
+from cwic.networks.engine import ENGINE_VARIABLE, Network, engine
 from cwic.networks.graph import Graph, Node
 
 GRAPH = Graph({"x": ("float32", 4)}, (Node("Conv", ("x", "w"), ("y",), {"pads": (1, 1, 1, 1)}),), ("y",))
@@ -30,7 +31,10 @@ def expected() -> NDArray[np.float64]:
     return sum(np.einsum("oi,ihw->ohw", WEIGHT[:, :, r, c], padded[:, r : r + 9, c : c + 7]) for r, c in taps)[None]
 
 
-ENGINES = ["onnxruntime", pytest.param("openvino", marks=pytest.mark.skipif(
+NATIVE = pytest.param("native", marks=pytest.mark.skipif(
+    not usable(), reason="no C compiler was found when cwic was installed"
+))  # fmt: skip
+ENGINES = ["onnxruntime", NATIVE, pytest.param("openvino", marks=pytest.mark.skipif(
     module.find_spec("openvino") is None, reason="the extra fast is not installed"
 ))]  # fmt: skip
 
@@ -41,38 +45,7 @@ def test_every_engine_computes_the_graph(name: str, monkeypatch: pytest.MonkeyPa
     assert engine().name == name
     found = network()({"x": X})
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected(), rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.parametrize("name", ENGINES)
-@pytest.mark.parametrize("precision", ["", "float32", "bfloat16"])
-def test_bfloat16_is_used_where_it_is_asked_for_only(
-    name: str, precision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(ENGINE_VARIABLE, name)
-    monkeypatch.setenv(PRECISION_VARIABLE, precision)
-    monkeypatch.setattr(module, "_ENGINES", {})
-    whole, reduced = (np.abs(network()({"x": X}, reduced=reduced) - expected()).max() for reduced in (False, True))
-    assert whole < 1e-3
-    assert (1e-2 < reduced < 1) == engine().bfloat16
-    assert not (engine().bfloat16 and (precision != "bfloat16" or name == "onnxruntime"))
-
-
-def test_bfloat16_is_for_reduced_runs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
-
-    class Fake:
-        name, bfloat16 = "fake", True
-
-        def load(self, model: bytes, *, bfloat16: bool) -> object:
-            asked.append(bfloat16)
-            return lambda inputs: X
-
-    monkeypatch.setattr(module, "engine", lambda device: Fake())
-    both = network()
-    for reduced in (True, False, True):
-        both({"x": X}, reduced=reduced)
-    assert asked == [True, False]
+    np.testing.assert_allclose(found, expected(), rtol=1e-3, atol=0.02 if name == "native" else 1e-3)
 
 
 def test_a_network_is_loaded_once_and_by_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +78,7 @@ def test_an_installation_that_does_not_work_is_passed_over(monkeypatch: pytest.M
     def broken(self: object) -> None:
         raise RuntimeError("no such symbol")
 
+    monkeypatch.setenv(LIBRARY_VARIABLE, NONE)
     monkeypatch.setattr(module.OpenVino, "__init__", broken)
     monkeypatch.setattr(module, "find_spec", lambda _: object())
     monkeypatch.setattr(module, "_ENGINES", {})
@@ -116,15 +90,41 @@ def test_an_installation_that_does_not_work_is_passed_over(monkeypatch: pytest.M
 
 def test_an_engine_that_is_not_here_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENGINE_VARIABLE, "tensorflow")
-    with pytest.raises(InputError, match="may be onnxruntime or openvino"):
+    with pytest.raises(InputError, match="may be native, onnxruntime or openvino"):
         engine()
     monkeypatch.setenv(ENGINE_VARIABLE, "openvino")
     monkeypatch.setattr(module, "find_spec", lambda _: None)
     monkeypatch.setattr(module, "_ENGINES", {})
     with pytest.raises(InputError, match=r"pip install cwic\[fast\]"):
         engine()
+    monkeypatch.setenv(LIBRARY_VARIABLE, NONE)
     monkeypatch.delenv(ENGINE_VARIABLE)
     assert engine().name == "onnxruntime"
+    monkeypatch.setenv(ENGINE_VARIABLE, "native")
+    with pytest.raises(InputError, match="without its libraries in C"):
+        engine()
+
+
+@pytest.mark.parametrize("library", usable())
+def test_our_own_engine_is_taken_where_it_is_the_fastest(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ENGINE_VARIABLE, raising=False)
+    monkeypatch.setenv(LIBRARY_VARIABLE, library)
+    assert (engine().name == "native") == (library != "plain")
+
+
+@pytest.mark.skipif(not usable(), reason="no C compiler was found when cwic was installed")
+def test_another_engine_runs_what_our_own_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINE_VARIABLE, "native")
+    graph = Graph({"x": ("float32", 4)}, (Node("Softmax", ("x",), ("y",), {"axis": 1}),), ("y",))
+    found = Network(graph, lambda _: {}, "cpu")({"x": X})
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_engines_take_arrays_with_channels_last(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINE_VARIABLE, name)
+    turned = np.ascontiguousarray(X.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(network()({"x": turned}), network()({"x": X}))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -152,11 +152,10 @@ import os, sys, threading
 import numpy as np
 from cwic.networks.engine import engine
 from cwic.networks.graph import Graph, Node
-from cwic.networks.onnx_bytes import onnx_bytes
 
 sys.setswitchinterval(1e-6)
 graph = Graph({"a": ("float32", 2), "b": ("float32", 2)}, (Node("MatMul", ("a", "b"), ("c",), {}),), ("c",))
-run = engine().load(onnx_bytes(graph, {}), bfloat16=False)
+run = engine().load(graph, {}, {})
 ones, together = np.ones((8, 8), np.float32), threading.Barrier(8)
 threads = [
     threading.Thread(target=lambda: (together.wait(), run({"a": ones, "b": ones})), daemon=True) for _ in range(8)

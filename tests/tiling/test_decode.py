@@ -172,8 +172,7 @@ def test_a_plain_tile_is_shown_as_it_is_and_known_to_its_neighbours(
 def test_a_plain_tile_has_the_latents_that_its_pixels_would_be_written_with(model: CwicModel, picture: Picture) -> None:
     shown = Picture(np.ascontiguousarray(picture.pixels[256:384, 128:256]), "RGB")
     decoder = TileDecoder(model, HEADER, lambda _: Chunk(PLAIN, encode_plain(shown.pixels, 0)))
-    y = model.finish_analysis(model.prepare_analysis(to_floats(shown)), LEVEL)
-    np.testing.assert_array_equal(decoder._decode_tile(13).y_hat, model.as_written(y, LEVEL))
+    np.testing.assert_array_equal(decoder._decode_tile(13).y_hat, model.as_written(to_floats(shown), LEVEL))
 
 
 def test_latents_that_nothing_needs_any_more_are_forgotten(model: CwicModel, chunks: list[Chunk]) -> None:

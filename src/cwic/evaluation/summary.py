@@ -19,7 +19,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic import __version__
+from cwic import __version__, libraries
 from cwic.errors import InputError
 from cwic.evaluation.codecs.codec import Codec
 from cwic.evaluation.cores import threads_each
@@ -144,6 +144,7 @@ def environment(jobs: int) -> dict[str, Any]:
     return {
         "versions": {"cwic": __version__, "python": platform.python_version()} | _versions(),
         "engine": engine("cpu").name,
+        "library": libraries.chosen(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "threads": threads_each(jobs),

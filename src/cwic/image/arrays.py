@@ -9,10 +9,12 @@ from cwic.image.picture import Picture
 
 
 def to_floats(picture: Picture) -> NDArray[np.float32]:
-    """The picture as `x`: float32 `[1, 3, H, W]` in [0, 1], alpha left out. Greyscale is given to all channels."""
-    pixels = picture.pixels
-    x = np.broadcast_to(pixels, (3, *pixels.shape)) if picture.mode == "L" else pixels.transpose(2, 0, 1)
-    return np.divide(x[None], np.float32(255), dtype=np.float32, order="C")
+    """The picture as `x`: float32 `[1, 3, H, W]` in [0, 1], alpha left out. Greyscale is given to all channels.
+
+    Channels of a picture in colour stay last in memory.
+    """
+    x = np.divide(picture.pixels, np.float32(255), dtype=np.float32)
+    return np.repeat(x[None, None], 3, axis=1) if picture.mode == "L" else x.transpose(2, 0, 1)[None]
 
 
 def to_picture(x_hat: NDArray[np.float32], mode: str = "RGB") -> Picture:

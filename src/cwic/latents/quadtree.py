@@ -21,15 +21,17 @@ from cwic.latents.int8 import (
     PhasePointwise,
     Pointwise,
     Tensors,
+    band_rows,
     leaky_relu,
     shift_round,
 )
 from cwic.latents.levels import KNOTS, interpolate
-from cwic.latents.native import VALUE_LIMIT, NativePrior, fits_c, library
+from cwic.latents.native import VALUE_LIMIT, NativePrior, fits_c
 from cwic.latents.passes import PASSES, channel_parts, from_phases, groups, join_passes, to_phases
 from cwic.latents.scales import SYMBOL_MAX, scale_index
 from cwic.latents.tensors import take
-from cwic.latents.threads import in_bands
+from cwic.libraries import library
+from cwic.threads import in_bands
 
 VALUE_BITS = 6
 """Fractional bits of means and decoded values, in quantisation steps."""
@@ -82,7 +84,7 @@ class ContextBlock:
             rows = self._project.stream(self._project.sums(rows))
             np.add(t[first:last], rows.reshape(last - first, w, channels), out=out[first:last], casting="unsafe")
 
-        in_bands(h, w, band)
+        in_bands(h, band_rows(w), band)
         return out
 
 
@@ -183,7 +185,8 @@ class QuadtreePrior:
 
     def dequantise(self, y_hat: NDArray[np.int64], level: int) -> NDArray[np.float32]:
         """`traverse`'s result in units of y: float32 `[1, M, h, w]`, for synthesis. Not exact any more."""
-        return np.ascontiguousarray((y_hat * self.step(level)).transpose(2, 0, 1)[None], np.float32)
+        y = np.multiply(y_hat, self.step(level).astype(np.float32), dtype=np.float32)
+        return y.transpose(2, 0, 1)[None]
 
     def step(self, level: int) -> NDArray[np.float64]:
         """The worth of a unit of y_hat in units of y: `[M]`."""

@@ -158,8 +158,15 @@ class CodingModel(Protocol):
         """
         ...
 
-    def as_written(self, y: Floats, level: int) -> NDArray[np.int64]:
-        """The y_hat that the format prescribes for `y` where only pixels are at hand (docs/format.md, section 8)."""
+    def as_written(self, x: Floats, level: int) -> NDArray[np.int64]:
+        """Return the y_hat that the format prescribes where only pixels are at hand (docs/format.md, section 8).
+
+        It comes from networks in float32, so that machines differ in it as little as floats allow.
+
+        Args:
+            x: pixels, as `prepare_analysis` takes them.
+            level: the level, 0..1000.
+        """
         ...
 
     def decompress(

@@ -74,8 +74,8 @@ class Cwam2024Model:
         z_symbols = writer.put(np.clip(np.rint(z), -SYMBOL_MAX, SYMBOL_MAX), self._prior.z_index)
         return writer.finish(self._prior.traverse(z_symbols, code))
 
-    def as_written(self, y: Floats, level: int = 0) -> NDArray[np.int64]:
-        return self.compress(y, sink=Discard()).y_hat
+    def as_written(self, x: Floats, level: int = 0) -> NDArray[np.int64]:
+        return self.compress(self.finish_analysis(self.prepare_analysis(x)), sink=Discard()).y_hat
 
     def decompress(
         self, data: bytes, crc: int, height: int, width: int, level: int = 0, tile: int = 0, seen: Seen | None = None

@@ -62,19 +62,19 @@ class CwicModel:
             if knots.ndim != 2 or len(knots) != KNOTS:
                 raise ModelError(f"{name} of the weights is {list(knots.shape)}, not [{KNOTS}, C]")
 
-    def prepare_analysis(self, x: Floats) -> Floats:
+    def prepare_analysis(self, x: Floats, *, precise: bool = False) -> Floats:
         """Return the encoded features of `x`: `[1, 192, H/8, W/8]`, 12 bytes a pixel."""
-        return self._networks["features"]({"x": x})
+        return self._networks["features"]({"x": x}, precise=precise)
 
-    def finish_analysis(self, prepared: Floats, level: int) -> Floats:
+    def finish_analysis(self, prepared: Floats, level: int, *, precise: bool = False) -> Floats:
         """Return y `[1, M, H/16, W/16]` in units of one standard deviation per channel."""
         rows, columns = (side // 2 for side in prepared.shape[2:])
-        return self._run("g_a", level, {"features": prepared, **self._windows(rows, columns)})
+        return self._run("g_a", level, {"features": prepared, **self._windows(rows, columns)}, precise=precise)
 
-    def hyper_analyse(self, y: Floats, level: int) -> Floats:
+    def hyper_analyse(self, y: Floats, level: int, *, precise: bool = False) -> Floats:
         """Return z of `y` `[1, M, h, w]` in steps, before rounding: `[1, C_z, h/4, w/4]`."""
         gain = self._prior.gain(self._prior.log2_gain(level)) / (1 << GAIN_BITS)
-        return self._run("h_a", level, {"y": y, "gain": np.float32(gain).reshape(1, -1, 1, 1)})
+        return self._run("h_a", level, {"y": y, "gain": np.float32(gain).reshape(1, -1, 1, 1)}, precise=precise)
 
     def compress(
         self,
@@ -84,17 +84,21 @@ class CwicModel:
         sink: SymbolSink | None = None,
         error_weight: float | None = None,
     ) -> CodedLatents:
-        return self._compress(y, level, tile, sink or SymbolEncoder(self.data.tables), error_weight)
+        z, sink = self.hyper_analyse(y, level), sink or SymbolEncoder(self.data.tables)
+        return self._code(y, z, level, tile, sink, self._weight_of(error_weight))
 
     def compress_with_slope(
         self, y: Floats, level: int, tile: int = 0, error_weight: float | None = None
     ) -> tuple[CodedLatents, Floats]:
         slopes: list[Floats] = []
-        coded = self._compress(y, level, tile, SymbolEncoder(self.data.tables), error_weight, slopes)
+        z, sink = self.hyper_analyse(y, level), SymbolEncoder(self.data.tables)
+        coded = self._code(y, z, level, tile, sink, self._weight_of(error_weight), slopes)
         return coded, np.ascontiguousarray(join_passes(slopes).transpose(2, 0, 1)[None])
 
-    def as_written(self, y: Floats, level: int) -> NDArray[np.int64]:
-        return self._compress(y, level, 0, Discard(), WRITTEN_WEIGHT).y_hat
+    def as_written(self, x: Floats, level: int) -> NDArray[np.int64]:
+        y = self.finish_analysis(self.prepare_analysis(x, precise=True), level, precise=True)
+        z = self.hyper_analyse(y, level, precise=True)
+        return self._code(y, z, level, 0, Discard(), WRITTEN_WEIGHT).y_hat
 
     def decompress(
         self, data: bytes, crc: int, height: int, width: int, level: int, tile: int = 0, seen: Seen | None = None
@@ -126,7 +130,7 @@ class CwicModel:
 
     def synthesise(self, y_hat: NDArray[np.int64], level: int) -> Floats:
         inputs = {"y_hat": self.dequantise(y_hat, level), **self._windows(*y_hat.shape[:2])}
-        return self._run("g_s", level, inputs, reduced=True)
+        return self._run("g_s", level, inputs)
 
     has_preview = True
 
@@ -181,31 +185,34 @@ class CwicModel:
         fine = self._behind_trunk(2 * self._behind_latent_branch(0), self._config.synthesis_blocks)
         return self._halo(-(-fine // 2))
 
-    def _compress(
+    def _weight_of(self, asked: float | None) -> float:
+        return self.data.error_weight if asked is None else asked
+
+    def _code(
         self,
         y: Floats,
+        z: Floats,
         level: int,
         tile: int,
         sink: SymbolSink,
-        error_weight: float | None,
+        error_weight: float,
         slopes: list[Floats] | None = None,
     ) -> CodedLatents:
-        """Round and code; `slopes` takes the slope of the bits by the symbols of each pass."""
-        weight = self.data.error_weight if error_weight is None else error_weight
+        """Round y and z, and code; `slopes` takes the slope of the bits by the symbols of each pass."""
         writer = SymbolWriter(sink, tile)
         parts = split_passes(y[0].transpose(1, 2, 0).astype(np.float64))
 
         def code(known: LatentPass) -> NDArray[np.int32]:
             steps = parts[known.pass_index] * (known.gain / (1 << GAIN_BITS)) - known.means_hat / (1 << VALUE_BITS)
             steps = np.clip(steps, -SYMBOL_MAX, SYMBOL_MAX)
-            symbols = writer.put(round_by_cost(steps, self._costs, known.indexes, weight), known.indexes)
+            symbols = writer.put(round_by_cost(steps, self._costs, known.indexes, error_weight), known.indexes)
             if slopes is not None:
                 magnitudes = np.minimum(np.abs(symbols), CONSIDERED - 1)
                 slopes.append(np.copysign(self._cost_slopes[known.indexes, magnitudes], symbols, dtype=np.float32))
             return symbols
 
-        z = self.hyper_analyse(y, level)[0].transpose(1, 2, 0)
-        z_hat = writer.put(np.clip(np.rint(z), -Z_MAX, Z_MAX), self._prior.z_index(level))
+        z_steps = np.clip(np.rint(z[0].transpose(1, 2, 0)), -Z_MAX, Z_MAX)
+        z_hat = writer.put(z_steps, self._prior.z_index(level))
         return writer.finish(self._prior.traverse(z_hat, level, code))
 
     def _z_hat(self, reader: SymbolReader | CutReader, height: int, width: int, level: int) -> NDArray[np.int32]:
@@ -215,9 +222,9 @@ class CwicModel:
             raise FormatError("the coded data hold a hyper-latent that no encoder writes")
         return z_hat
 
-    def _run(self, name: str, level: int, inputs: dict[str, NDArray[np.generic]], *, reduced: bool = False) -> Floats:
+    def _run(self, name: str, level: int, inputs: dict[str, NDArray[np.generic]], *, precise: bool = False) -> Floats:
         network = self._networks[name]
-        return network(inputs | self._gains(network, level), reduced=reduced)
+        return network(inputs | self._gains(network, level), precise=precise)
 
     def _gains(self, network: Network, level: int) -> dict[str, NDArray[np.generic]]:
         return {

@@ -1,7 +1,8 @@
-"""The inference engines that run graphs: ONNX Runtime, and OpenVINO where the extra `fast` brought it.
+"""The engines that run graphs: our own in C, ONNX Runtime, and OpenVINO where the extra `fast` brought it.
 
-OpenVINO is chosen if it is installed; the environment variable `CWIC_ENGINE` (`onnxruntime` or `openvino`) decides
-otherwise. Engines compute floats: those choose symbols and make pixels, and no byte that is decoded depends on them.
+On processors with AVX2 our own runs the graphs that it knows; OpenVINO, if it is installed, or ONNX Runtime runs the
+others. The environment variable `CWIC_ENGINE` (`native`, `onnxruntime` or `openvino`) decides otherwise. Engines
+compute floats: those choose symbols and make pixels, and no byte that is decoded depends on them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from ctypes import CDLL
 from importlib.util import find_spec
 from threading import Lock
 from typing import Any, Protocol
@@ -17,8 +19,10 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
+from cwic import libraries
 from cwic.arguments import check_device
 from cwic.errors import CwicError, InputError, ModelError
+from cwic.networks import native
 from cwic.networks.graph import Graph
 from cwic.networks.onnx_bytes import onnx_bytes
 from cwic.threads import thread_count
@@ -28,27 +32,24 @@ Run = Callable[[dict[str, Array]], list[NDArray[np.float32]]]
 """A loaded graph: maps named inputs to outputs."""
 
 ENGINE_VARIABLE = "CWIC_ENGINE"
-PRECISION_VARIABLE = "CWIC_PRECISION"
-"""`bfloat16` lets OpenVINO make pixels in it where the processor multiplies it: faster, and less exact."""
+SLOW_LIBRARIES = (libraries.NONE, "plain")
+"""With them another engine is faster than our own."""
 
 
 class Engine(Protocol):
     """An inference engine: runs graphs."""
 
     name: str
-    bfloat16: bool
-    """True if the engine can compute in bfloat16 on this machine and the user asks for it."""
 
-    def load(self, model: bytes, *, bfloat16: bool) -> Run:
-        """A model in ONNX's bytes, ready to run."""
+    def load(self, graph: Graph, weights: Mapping[str, Array], channels: Mapping[str, int]) -> Run:
+        """A graph and its weights, ready to run. `channels` are those of the inputs that are maps, by name."""
         ...
 
 
 class OnnxRuntime:
-    """ONNX Runtime, on processors or by its CUDA provider. Always float32."""
+    """ONNX Runtime, on processors or by its CUDA provider."""
 
     name = "onnxruntime"
-    bfloat16 = False
 
     def __init__(self, device: str) -> None:
         import onnxruntime
@@ -61,7 +62,7 @@ class OnnxRuntime:
                 raise InputError(f"device {device}: this ONNX Runtime has no CUDA; onnxruntime-gpu has it")
         self._runtime, self._provider = onnxruntime, provider
 
-    def load(self, model: bytes, *, bfloat16: bool) -> Run:
+    def load(self, graph: Graph, weights: Mapping[str, Array], channels: Mapping[str, int]) -> Run:
         """See `Engine`."""
         options = self._runtime.SessionOptions()
         options.log_severity_level = 3
@@ -71,10 +72,12 @@ class OnnxRuntime:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         options.intra_op_num_threads = thread_count()
-        session = self._runtime.InferenceSession(model, options, providers=[self._provider])
+        session = self._runtime.InferenceSession(
+            onnx_bytes(graph, weights, channels), options, providers=[self._provider]
+        )
 
         def run(inputs: dict[str, Array]) -> list[NDArray[np.float32]]:
-            return list(session.run(None, inputs))
+            return list(session.run(None, _contiguous(inputs)))
 
         return run
 
@@ -91,26 +94,48 @@ class OpenVino:
         # OpenVINO's binding to numpy starts with the first tensor. Two threads that start it at once wait for each
         # other for ever; here there is one.
         openvino.Tensor(np.zeros(1, np.float32)).data.copy()
-        native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.bfloat16 = native and os.environ.get(PRECISION_VARIABLE, "") == "bfloat16"
+        global _openvino_was_used
+        _openvino_was_used = True
 
-    def load(self, model: bytes, *, bfloat16: bool) -> Run:
+    def load(self, graph: Graph, weights: Mapping[str, Array], channels: Mapping[str, int]) -> Run:
         """See `Engine`."""
         config = {
-            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+            "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": thread_count(),
             "PERFORMANCE_HINT": "LATENCY",
             # The only threads of two processes would be pinned to the same core.
             "ENABLE_CPU_PINNING": thread_count() > 1,
         }
-        compiled = self._core.compile_model(self._core.read_model(model), "CPU", config)
+        model = self._core.read_model(onnx_bytes(graph, weights, channels))
+        compiled = self._core.compile_model(model, "CPU", config)
 
         def run(inputs: dict[str, Array]) -> list[NDArray[np.float32]]:
             # A request for each call: several tiles may be in work at a time.
-            results = compiled.create_infer_request().infer(inputs)
+            results = compiled.create_infer_request().infer(_contiguous(inputs))
             return [results[index] for index in range(len(results))]
 
         return run
+
+
+def _contiguous(inputs: dict[str, Array]) -> dict[str, Array]:
+    """The inputs as engines read them: what our own engine made has its channels last in memory."""
+    return {name: np.ascontiguousarray(each) for name, each in inputs.items()}
+
+
+class Native:
+    """Our own engine in C, and another for the graphs that it does not know."""
+
+    name = "native"
+
+    def __init__(self, library: CDLL) -> None:
+        self._library = library
+
+    def load(self, graph: Graph, weights: Mapping[str, Array], channels: Mapping[str, int]) -> Run:
+        """See `Engine`."""
+        steps = native.plan(self._library, graph, weights, channels)
+        if steps is None:
+            return _other_engine("cpu").load(graph, weights, channels)
+        return lambda inputs: native.run(steps, graph, inputs)
 
 
 class Network:
@@ -119,28 +144,30 @@ class Network:
     def __init__(self, graph: Graph, weights: Callable[[list[str]], Mapping[str, Array]], device: str) -> None:
         """`weights` gives the named tensors; it is asked when the network is loaded, and what it gives is not kept."""
         self.graph, self._weights, self._device = graph, weights, device
-        self._runs: dict[bool, Run] = {}
+        self._runs: dict[str, Run] = {}
         self._lock = Lock()
         _LOADED.add(self)
 
-    def __call__(self, inputs: dict[str, Array], *, reduced: bool = False) -> NDArray[np.float32]:
-        """The first output for the graph's inputs by name. `reduced` allows bfloat16 where the user asks for it.
+    def __call__(self, inputs: dict[str, Array], *, precise: bool = False) -> NDArray[np.float32]:
+        """The first output for the graph's inputs by name; it may be a view with its channels last in memory.
+
+        `precise` asks for float32 throughout, which our own engine does not give.
 
         Raises `ModelError` if the engine refuses the graph or its weights.
         """
-        return self.outputs(inputs, reduced=reduced)[0]
+        return self.outputs(inputs, precise=precise)[0]
 
-    def outputs(self, inputs: dict[str, Array], *, reduced: bool = False) -> list[NDArray[np.float32]]:
+    def outputs(self, inputs: dict[str, Array], *, precise: bool = False) -> list[NDArray[np.float32]]:
         """The same, and the outputs after the first."""
         with self._lock:
             chosen = engine(self._device)
-            reduced = reduced and chosen.bfloat16
-            if reduced not in self._runs:
+            if precise and isinstance(chosen, Native):
+                chosen = _other_engine(self._device)
+            if chosen.name not in self._runs:
                 channels = {name: each.shape[1] for name, each in inputs.items() if each.ndim == 4}
-                model = onnx_bytes(self.graph, self._weights(self.graph.weights()), channels)
                 with _engine_errors():
-                    self._runs[reduced] = chosen.load(model, bfloat16=reduced)
-            run = self._runs[reduced]
+                    self._runs[chosen.name] = chosen.load(self.graph, self._weights(self.graph.weights()), channels)
+            run = self._runs[chosen.name]
         with _engine_errors():
             return run(inputs)
 
@@ -165,6 +192,7 @@ def _engine_errors() -> Iterator[None]:
 _LOADED: WeakSet[Network] = WeakSet()
 _ENGINES: dict[tuple[str, str], Engine] = {}
 _CHOOSING = Lock()
+_openvino_was_used = False
 _openvino_was_forked = False
 """True if this process was forked from one that used OpenVINO. Its threads stayed there, and waiting for them hangs."""
 _ABANDONED: list[Any] = []
@@ -172,14 +200,29 @@ _ABANDONED: list[Any] = []
 
 
 def engine(device: str = "cpu") -> Engine:
-    """The engine for a device: OpenVINO for processors where it is installed, else ONNX Runtime.
+    """The engine for a device: for processors our own if it is fast there, OpenVINO if installed, or ONNX Runtime.
 
-    A process that was forked from one that used OpenVINO takes ONNX Runtime.
+    A process that was forked from one that used OpenVINO does without it.
 
     Raises:
         InputError: the device is not here, or CWIC_ENGINE names an engine that is not.
     """
     asked = os.environ.get(ENGINE_VARIABLE, "")
+    if asked not in ("", Native.name, OnnxRuntime.name, OpenVino.name):
+        raise InputError(
+            f"{ENGINE_VARIABLE} is {asked!r}: it may be {Native.name}, {OnnxRuntime.name} or {OpenVino.name}"
+        )
+    if device == "cpu" and asked in ("", Native.name):
+        library, name = libraries.library(), libraries.chosen()
+        if library is not None and (asked or name not in SLOW_LIBRARIES):
+            return Native(library)
+        if asked:
+            raise InputError("cwic was installed without its libraries in C, or CWIC_NATIVE leaves them out")
+    return _other_engine(device, asked)
+
+
+def _other_engine(device: str, asked: str = "") -> Engine:
+    """The engine that is not ours; `asked` names it."""
     with _CHOOSING:
         if (device, asked) not in _ENGINES:
             _ENGINES[device, asked] = _open_engine(device, asked)
@@ -187,8 +230,6 @@ def engine(device: str = "cpu") -> Engine:
 
 
 def _open_engine(device: str, asked: str) -> Engine:
-    if asked not in ("", OnnxRuntime.name, OpenVino.name):
-        raise InputError(f"{ENGINE_VARIABLE} is {asked!r}: it may be {OnnxRuntime.name} or {OpenVino.name}")
     installed = find_spec("openvino") is not None
     if asked == OpenVino.name and not installed:
         raise InputError("openvino is not installed: pip install cwic[fast]")
@@ -203,7 +244,7 @@ def _open_engine(device: str, asked: str) -> Engine:
 
 def _after_fork() -> None:
     global _CHOOSING, _openvino_was_forked
-    _openvino_was_forked |= any(isinstance(each, OpenVino) for each in _ENGINES.values())
+    _openvino_was_forked |= _openvino_was_used
     for network in list(_LOADED):
         network.forget()
     _ABANDONED.extend(_ENGINES.values())

@@ -185,8 +185,7 @@ class TileDecoder:
         if alone or len(self._tiles) == 1:
             return Decoded(box, None, pixels)
         x = region_of(Picture(pixels, mode), box.relative_to(box))
-        y = self._model.finish_analysis(self._model.prepare_analysis(x), self._header.level)
-        return Decoded(box, self._model.as_written(y, self._header.level), pixels)
+        return Decoded(box, self._model.as_written(x, self._header.level), pixels)
 
     def _is_intact(self, block: Box) -> bool:
         (index,) = self._tiles.meeting(block)
