@@ -19,10 +19,14 @@ EXPORT Handle *exact_begin(const Handle *loaded, const int16_t *z, int h, int w,
     return handle_close(begun ? traversal : NULL);
 }
 
-EXPORT void exact_predict(Handle *handle, int k, uint8_t *indexes, int64_t *means) {
-    traversal_predict(content_of(handle), k, indexes, means);
+// See prior.h; false if memory is short.
+EXPORT int exact_predict(const Handle *handle, int k, int first_row, int last_row, uint8_t *indexes, int64_t *means) {
+    handle_open();
+    return traversal_predict(content_of(handle), k, first_row, last_row, indexes, means) == DONE;
 }
 
-EXPORT void exact_take(Handle *handle, int k, const int16_t *symbols, const int64_t *means, int32_t *y_hat) {
-    traversal_take(content_of(handle), k, symbols, means, y_hat);
+EXPORT int exact_take(const Handle *handle, int k, int first_row, int last_row, const int16_t *symbols,
+                      const int64_t *means, int32_t *y_hat) {
+    handle_open();
+    return traversal_take(content_of(handle), k, first_row, last_row, symbols, means, y_hat) == DONE;
 }

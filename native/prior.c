@@ -106,9 +106,25 @@ static int32_t *hyper_synthesis(const Model *model, const int16_t *z, int h, int
     return state;
 }
 
-// t + project(leaky(expand(mix(t)))), from `t` to `next`, which then change places.
-static void context_block(const Block *block, Traversal *room) {
-    int h = room->h, w = room->w;
+// Room for a band of rows: feature maps, and what layers need for some positions at a time.
+typedef struct {
+    int32_t *t, *next, *sums;
+    int16_t *padded, *rows, *hidden;
+} Room;
+
+static int room_take(Room *room, const Model *model, int h, int w) {
+    int channels = model->width, group = model->M / 4, widest = channels > 2 * group ? channels : 2 * group;
+    int band = w > 2 * BAND ? w : 2 * BAND;
+    size_t size = (size_t)h * w * channels;
+    room->t = take(size * 4), room->next = take(size * 4);
+    room->padded = take((size_t)(h + 2) * (w + 2) * channels * 2);
+    room->rows = take((size_t)band * widest * 2), room->hidden = take((size_t)band * widest * 2);
+    room->sums = take((size_t)band * widest * 4);
+    return room->t && room->next && room->padded && room->rows && room->hidden && room->sums;
+}
+
+// t + project(leaky(expand(mix(t)))), from `t` [h][w][channels] to `next`, which then change places.
+static void context_block(const Block *block, int h, int w, Room *room) {
     int channels = block->mix.channels, together = w < BAND ? BAND / w : 1;
     lower_padded(room->t, h, w, channels, room->padded);
     for (int row = 0; row < h; row += together) {
@@ -127,27 +143,38 @@ static void context_block(const Block *block, Traversal *room) {
     room->t = done;
 }
 
-void traversal_predict(Traversal *room, int k, uint8_t *indexes, int64_t *means) {
-    const Model *model = room->model;
-    const int32_t *state = room->state, *log2_gain = room->log2_gain;
-    int h = room->h, w = room->w, channels = model->width, group = model->M / 4;
-    int32_t *added = room->sums;
-    for (int c = 0; c < channels; c++) added[c] = interpolate(model->level[k], channels, room->level, c);
+int traversal_predict(const Traversal *traversal, int k, int first_row, int last_row, uint8_t *indexes,
+                      int64_t *means) {
+    const Model *model = traversal->model;
+    const int32_t *log2_gain = traversal->log2_gain;
+    int w = traversal->w, channels = model->width, group = model->M / 4;
+    // Each block looks one row around: those rows are computed with the band, and again with the bands beside it.
+    int top = first_row > model->blocks ? first_row - model->blocks : 0;
+    int bottom = smaller(last_row + model->blocks, traversal->h), h = bottom - top;
+    size_t mark = arena_mark();
+    Room room;
+    if (!room_take(&room, model, h, w)) {
+        arena_release(mark);
+        return NO_MEMORY;
+    }
+    const int32_t *state = traversal->state + (size_t)top * w * channels;
+    int32_t *added = room.sums;
+    for (int c = 0; c < channels; c++) added[c] = interpolate(model->level[k], channels, traversal->level, c);
     for (size_t at = 0; at < (size_t)h * w * channels; at += channels)
-        for (int c = 0; c < channels; c++) room->t[at + c] = state[at + c] + added[c];
-    for (int i = 0; i < model->blocks; i++) context_block(&model->block[k][i], room);
-    leaky(room->t, (int64_t)h * w * channels);
-    for (int row = 0; row < h; row++)
+        for (int c = 0; c < channels; c++) room.t[at + c] = state[at + c] + added[c];
+    for (int i = 0; i < model->blocks; i++) context_block(&model->block[k][i], h, w, &room);
+    leaky(room.t, (int64_t)h * w * channels);
+    for (int row = first_row; row < last_row; row++)
         for (int side = 0; side < 2; side++) {
             int phase = 2 * (row % 2) + side, g = phase ^ STEPS[k];
             for (int first = 0; first < w / 2; first += BAND) {
                 int count = smaller(BAND, w / 2 - first);
                 for (int n = 0; n < count; n++)
-                    lower(room->t + ((size_t)row * w + 2 * (first + n) + side) * channels, channels,
-                          room->rows + (size_t)n * channels);
-                pointwise_stream(&model->head[k][phase], room->rows, count, room->sums);
+                    lower(room.t + ((size_t)(row - top) * w + 2 * (first + n) + side) * channels, channels,
+                          room.rows + (size_t)n * channels);
+                pointwise_stream(&model->head[k][phase], room.rows, count, room.sums);
                 for (int n = 0; n < count; n++) {
-                    const int32_t *mean = room->sums + (size_t)n * 2 * group, *log2_scale = mean + group;
+                    const int32_t *mean = room.sums + (size_t)n * 2 * group, *log2_scale = mean + group;
                     size_t to = (((size_t)(row / 2) * (w / 2) + first + n) * 4 + phase) * group;
                     for (int j = 0; j < group; j++) {
                         int32_t gain = log2_gain[4 * j + g];
@@ -158,15 +185,17 @@ void traversal_predict(Traversal *room, int k, uint8_t *indexes, int64_t *means)
                 }
             }
         }
+    arena_release(mark);
+    return DONE;
 }
 
-// What was decoded in pass k, fed back: state += embed(features).
-static void feed_back(Traversal *room, int k, const int32_t *y_hat) {
-    const Model *model = room->model;
-    const int32_t *log2_gain = room->log2_gain;
-    int32_t *state = room->state;
-    int h = room->h, w = room->w, channels = model->width, group = model->M / 4;
-    for (int row = 0; row < h; row++)
+// What was decoded in pass k in some rows, fed back: state += embed(features).
+static void feed_back(const Traversal *traversal, int k, int first_row, int last_row, const int32_t *y_hat, Room *room) {
+    const Model *model = traversal->model;
+    const int32_t *log2_gain = traversal->log2_gain;
+    int32_t *state = traversal->state;
+    int w = traversal->w, channels = model->width, group = model->M / 4;
+    for (int row = first_row; row < last_row; row++)
         for (int side = 0; side < 2; side++) {
             int g = (2 * (row % 2) + side) ^ STEPS[k];
             for (int first = 0; first < w / 2; first += BAND) {
@@ -195,33 +224,30 @@ static void feed_back(Traversal *room, int k, const int32_t *y_hat) {
         }
 }
 
-int traversal_begin(Traversal *room, const Model *model, const int16_t *z, int h, int w, int level) {
-    int channels = model->width, group = model->M / 4, widest = channels > 2 * group ? channels : 2 * group;
-    int band = w > 2 * BAND ? w : 2 * BAND;
-    size_t size = (size_t)h * w * channels;
-    *room = (Traversal){.model = model, .h = h, .w = w, .level = level};
-    room->state = hyper_synthesis(model, z, h, w);
-    room->t = take(size * 4), room->next = take(size * 4);
-    room->padded = take((size_t)(h + 2) * (w + 2) * channels * 2);
-    room->rows = take((size_t)band * widest * 2), room->hidden = take((size_t)band * widest * 2);
-    room->sums = take((size_t)band * widest * 4);
-    room->log2_gain = take((size_t)model->M * 4);
-    if (!room->state || !room->t || !room->next || !room->padded || !room->rows || !room->hidden || !room->sums ||
-        !room->log2_gain)
-        return NO_MEMORY;
-    prior_log2_gains(model, level, room->log2_gain);
+int traversal_begin(Traversal *traversal, const Model *model, const int16_t *z, int h, int w, int level) {
+    int32_t *state = hyper_synthesis(model, z, h, w), *log2_gain = take((size_t)model->M * 4);
+    if (!state || !log2_gain) return NO_MEMORY;
+    prior_log2_gains(model, level, log2_gain);
+    *traversal = (Traversal){.model = model, .h = h, .w = w, .level = level, .state = state, .log2_gain = log2_gain};
     return DONE;
 }
 
-void traversal_take(Traversal *room, int k, const int16_t *symbols, const int64_t *means, int32_t *y_hat) {
-    int h = room->h, w = room->w, M = room->model->M, group = M / 4;
-    size_t from = 0;
-    for (int row = 0; row < h; row += 2)
+int traversal_take(const Traversal *traversal, int k, int first_row, int last_row, const int16_t *symbols,
+                   const int64_t *means, int32_t *y_hat) {
+    int w = traversal->w, M = traversal->model->M, group = M / 4;
+    size_t from = (size_t)(first_row / 2) * (w / 2) * M;
+    for (int row = first_row; row < last_row; row += 2)
         for (int column = 0; column < w; column += 2)
             for (int phase = 0; phase < 4; phase++) {
                 int32_t *to = y_hat + ((size_t)(row + phase / 2) * w + column + phase % 2) * M;
                 for (int j = 0; j < group; j++, from++)
                     to[4 * j + (phase ^ STEPS[k])] = (int32_t)(symbols[from] * (1 << VALUE_BITS) + means[from]);
             }
-    if (k + 1 < PASSES) feed_back(room, k, y_hat);
+    if (k + 1 == PASSES) return DONE;
+    size_t mark = arena_mark();
+    Room room;
+    int is_ready = room_take(&room, traversal->model, 1, w);
+    if (is_ready) feed_back(traversal, k, first_row, last_row, y_hat, &room);
+    arena_release(mark);
+    return is_ready ? DONE : NO_MEMORY;
 }

@@ -36,22 +36,22 @@ int64_t prior_gain(const Model *model, int32_t log2_gain);
 void prior_log2_gains(const Model *model, int level, int32_t *gains);
 
 // A visit to all latents of a tile in coding order: begun, then for each of the four passes what is predicted, and the
-// symbols.
+// symbols. Both may be done by bands of rows, in any order and at the same time: first and last rows are even.
 typedef struct {
     const Model *model;
-    int h, w, level;    // positions, multiples of 4
-    int32_t *state;     // [h][w][width]
-    int32_t *log2_gain; // [M]
-    int32_t *t, *next, *sums;
-    int16_t *padded, *rows, *hidden;
+    int h, w, level;           // positions, multiples of 4
+    int32_t *state;            // [h][w][width]
+    const int32_t *log2_gain;  // [M]
 } Traversal;
 
-// Begins with `z` [h/4][w/4][hyper_channels]. Returns a status.
+// Begins with `z` [h/4][w/4][hyper_channels]. All three return a status.
 int traversal_begin(Traversal *traversal, const Model *model, const int16_t *z, int h, int w, int level);
 
 // Predicts pass k: `indexes` of scales, and `means` with 6 fractional bits, in quantisation steps: [h/2][w/2][4][M/4].
-void traversal_predict(Traversal *traversal, int k, uint8_t *indexes, int64_t *means);
+int traversal_predict(const Traversal *traversal, int k, int first_row, int last_row, uint8_t *indexes,
+                      int64_t *means);
 
 // Takes the symbols of pass k, which had these means. What they decode to goes to `y_hat` [h][w][M], with 6 fractional
-// bits, in quantisation steps.
-void traversal_take(Traversal *traversal, int k, const int16_t *symbols, const int64_t *means, int32_t *y_hat);
+// bits, in quantisation steps. All bands are predicted before the first is taken.
+int traversal_take(const Traversal *traversal, int k, int first_row, int last_row, const int16_t *symbols,
+                   const int64_t *means, int32_t *y_hat);

@@ -28,8 +28,8 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "native_end": (None, [_POINTER]),
     "exact_load": (_POINTER, [_POINTER, *[_INT] * 5]),
     "exact_begin": (_POINTER, [_POINTER, _POINTER, *[_INT] * 3]),
-    "exact_predict": (None, [_POINTER, _INT, _POINTER, _POINTER]),
-    "exact_take": (None, [_POINTER, _INT, _POINTER, _POINTER, _POINTER]),
+    "exact_predict": (_INT, [_POINTER, *[_INT] * 3, _POINTER, _POINTER]),
+    "exact_take": (_INT, [_POINTER, *[_INT] * 3, _POINTER, _POINTER, _POINTER]),
     "floats_linear_load": (_POINTER, [_INT, _INT, _POINTER, _POINTER]),
     "floats_linear": (_INT, [_POINTER, _POINTER, ctypes.c_int64, _POINTER]),
     "floats_convolution_load": (_POINTER, [_INT, _INT, _POINTER, _POINTER]),
@@ -52,6 +52,12 @@ class Handle:
         self.library, self.pointer = library, pointer
         # Not at the end of the process: other threads may still be coding.
         weakref.finalize(self, library.native_end, pointer).atexit = False
+
+
+def check_room(has_room: int) -> None:
+    """Raises `MemoryError` if a function of a library says that it had no room."""
+    if not has_room:
+        raise MemoryError("no room for the feature maps of a tile")
 
 
 def chosen() -> str:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from threading import Lock, get_native_id
 
 THREADS_VARIABLE = "CWIC_THREADS"
 
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None
+_callers = 0
+_helper_ids: list[int] = []
+_kept_off = (-1, 0)
+"""The processor that helpers were kept off last, and how many they were."""
 
 
 def thread_count() -> int:
@@ -24,31 +31,94 @@ def thread_count() -> int:
 def in_bands(height: int, rows: int, work: Callable[[int, int], None]) -> None:
     """Call `work(first, last)` for bands of up to `rows` rows that make up `height`, several at a time.
 
-    Raises what `work` raises.
+    The caller works too. Helpers join it, as many as make up the number of threads with all callers of the moment, so
+    that two tiles in work share the processors without waiting for each other. Raises what `work` raises.
     """
-    starts = range(0, height, rows)
-    threads = thread_count()
-    if threads == 1 or len(starts) == 1:
-        for start in starts:
-            work(start, min(start + rows, height))
-        return
-    for _ in _threads(threads).map(lambda start: work(start, min(start + rows, height)), starts):
-        pass
+    starts = deque(range(0, height, rows))
+    with _calling() as callers:
+        count = min(thread_count() - callers, len(starts) - 1)
+        if count > 0:
+            _keep_off_this_processor()
+        helpers = [_helpers().submit(_work_off, starts, rows, height, work) for _ in range(count)]
+        try:
+            _work_off(starts, rows, height, work)
+        finally:
+            starts.clear()  # after an error
+            wait([helper for helper in helpers if not helper.cancel()])
+    for helper in helpers:
+        if not helper.cancelled():
+            helper.result()
 
 
-def _threads(count: int) -> ThreadPoolExecutor:
-    """The threads of this process, started at the first call."""
+@contextmanager
+def _calling() -> Iterator[int]:
+    """Count a caller of `in_bands`, and give the number of all."""
+    global _callers
+    with _lock:
+        _callers += 1
+        callers = _callers
+    try:
+        yield callers
+    finally:
+        with _lock:
+            _callers -= 1
+
+
+def _work_off(starts: deque[int], rows: int, height: int, work: Callable[[int, int], None]) -> None:
+    while True:
+        try:
+            start = starts.popleft()
+        except IndexError:
+            return
+        work(start, min(start + rows, height))
+
+
+def _helpers() -> ThreadPoolExecutor:
+    """The threads of this process that help others, started at the first call."""
     global _pool
     with _lock:
         if _pool is None:
-            _pool = ThreadPoolExecutor(count, "cwic")
+            _pool = ThreadPoolExecutor(
+                max(1, thread_count() - 1), "cwic", initializer=lambda: _helper_ids.append(get_native_id())
+            )
         return _pool
+
+
+def _keep_off_this_processor() -> None:
+    """Let no helper run on the processor that the caller runs on.
+
+    Linux likes to wake a thread where its waker runs, and moves it only after some milliseconds: then nothing is
+    gained by it. Where this is not to be had, nothing is done.
+    """
+    global _kept_off
+    if _current_processor is None:
+        return
+    here = _current_processor()
+    if _kept_off == (here, len(_helper_ids)):
+        return
+    others = os.sched_getaffinity(0) - {here}
+    if others:
+        for helper in _helper_ids:
+            with suppress(OSError):  # it has ended, or must not be moved
+                os.sched_setaffinity(helper, others)
+        _kept_off = (here, len(_helper_ids))
+
+
+def _processor_call() -> Callable[[], int] | None:
+    """The C library's function that gives the processor of the calling thread, if it has one."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    return getattr(ctypes.CDLL(None), "sched_getcpu", None)
+
+
+_current_processor = _processor_call()
 
 
 def _after_fork() -> None:
     """No thread follows into a forked process."""
-    global _lock, _pool
-    _lock, _pool = Lock(), None
+    global _lock, _pool, _callers, _kept_off
+    _lock, _pool, _callers, _kept_off = Lock(), None, 0, (-1, 0)
+    _helper_ids.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -68,9 +68,9 @@ EXPORT(tile_read) int tile_read(const Decoder *decoder, const uint8_t *data, uin
         if (z[k] > Z_MAX || z[k] < -Z_MAX) return HYPER_RANGE;
     status = traversal_begin(&traversal, model, z, h, w, level);
     for (int k = 0; k < PASSES && !status; k++) {
-        traversal_predict(&traversal, k, pass.indexes, pass.means);
-        status = reader_call(&reader, pass.count, pass.indexes, pass.symbols, order);
-        if (!status) traversal_take(&traversal, k, pass.symbols, pass.means, y_hat);
+        status = traversal_predict(&traversal, k, 0, h, pass.indexes, pass.means);
+        if (!status) status = reader_call(&reader, pass.count, pass.indexes, pass.symbols, order);
+        if (!status) status = traversal_take(&traversal, k, 0, h, pass.symbols, pass.means, y_hat);
     }
     return status ? status : reader_end(&reader, (uint16_t)crc);
 }
@@ -109,9 +109,10 @@ EXPORT(tile_write) int tile_write(const Decoder *decoder, const float *y, const 
     if (!pass_room(&pass, (uint32_t)h * w * (decoder->model->M / 4))) return NO_MEMORY;
     int status = traversal_begin(&traversal, decoder->model, z, h, w, level);
     for (int k = 0; k < PASSES && !status; k++) {
-        traversal_predict(&traversal, k, pass.indexes, pass.means);
+        status = traversal_predict(&traversal, k, 0, h, pass.indexes, pass.means);
+        if (status) break;
         choose(decoder, k, y, h, w, traversal.log2_gain, &pass);
-        traversal_take(&traversal, k, pass.symbols, pass.means, y_hat);
+        status = traversal_take(&traversal, k, 0, h, pass.symbols, pass.means, y_hat);
     }
     return status;
 }

@@ -110,12 +110,11 @@ def format_of(target: str) -> str:
     if target == PIPE or (Path(target).exists() and not Path(target).is_file()):
         return "PNG"
     suffix = Path(target).suffix.lower()
-    if suffix == ".png":
-        return "PNG"
 
     from PIL import Image
 
-    format = Image.registered_extensions().get(suffix)
+    Image.preinit()  # the most common formats; all take a while
+    format = Image.EXTENSION.get(suffix) or Image.registered_extensions().get(suffix)
     if format is None or format not in Image.SAVE:
         raise typer.BadParameter(f"{shown(target)}: no format to write pictures in has the suffix '{suffix}'")
     return format

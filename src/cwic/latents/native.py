@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from ctypes import CDLL
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from cwic.config import CwicConfig
 from cwic.latents.passes import PASSES
-from cwic.libraries import Handle
+from cwic.libraries import Handle, check_room
+from cwic.threads import in_bands, thread_count
 
 VALUE_LIMIT = 1 << 31
 """C holds decoded values below it."""
@@ -50,10 +52,35 @@ class NativePrior:
         begun = Handle(library, library.exact_begin(self._handle.pointer, z.ctypes.data, h, w, level))
         for k in range(PASSES):
             indexes, means = np.empty(shape, np.uint8), np.empty(shape, np.int64)
-            library.exact_predict(begun.pointer, k, indexes.ctypes.data, means.ctypes.data)
+            _in_bands(h, partial(_predict, begun, k, indexes, means))
             symbols = np.ascontiguousarray(code(k, indexes, means), np.int16)
-            library.exact_take(begun.pointer, k, symbols.ctypes.data, means.ctypes.data, y_hat.ctypes.data)
+            _in_bands(h, partial(_take, begun, k, symbols, means, y_hat))
         return y_hat.astype(np.int64)
+
+
+def _in_bands(height: int, work: Callable[[int, int], None]) -> None:
+    """A band for each thread, of whole pairs of rows: at its borders a few rows are computed twice."""
+    pairs = height // 2
+    in_bands(pairs, -(-pairs // thread_count()), lambda first, last: work(2 * first, 2 * last))
+
+
+def _predict(
+    begun: Handle, k: int, indexes: NDArray[np.uint8], means: NDArray[np.int64], first: int, last: int
+) -> None:
+    check_room(begun.library.exact_predict(begun.pointer, k, first, last, indexes.ctypes.data, means.ctypes.data))
+
+
+def _take(
+    begun: Handle,
+    k: int,
+    symbols: NDArray[np.int16],
+    means: NDArray[np.int64],
+    y_hat: NDArray[np.int32],
+    first: int,
+    last: int,
+) -> None:
+    addresses = symbols.ctypes.data, means.ctypes.data, y_hat.ctypes.data
+    check_room(begun.library.exact_take(begun.pointer, k, first, last, *addresses))
 
 
 def fits_c(config: CwicConfig) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.libraries import Handle
+from cwic.libraries import Handle, check_room
 from cwic.threads import in_bands, thread_count
 
 Floats = NDArray[np.float32]
@@ -47,7 +47,7 @@ class Linear:
         out = np.empty((h, w, self._outputs), np.float32)
 
         def band(first: int, last: int) -> None:
-            _check(self._handle.library.floats_linear(
+            check_room(self._handle.library.floats_linear(
                 self._handle.pointer, x[first:].ctypes.data, (last - first) * w, out[first:].ctypes.data
             ))  # fmt: skip
 
@@ -150,7 +150,7 @@ class Block:
         gains = (ctypes.c_void_p * 2)(spatial.ctypes.data, channel.ctypes.data)
 
         def band(first: int, last: int) -> None:
-            _check(self._handle.library.floats_block(
+            check_room(self._handle.library.floats_block(
                 self._handle.pointer, x.ctypes.data, h, w, first, last, gains, out.ctypes.data
             ))  # fmt: skip
 
@@ -160,7 +160,7 @@ class Block:
 
 def _in_bands(height: int, work: Callable[[int, int], None]) -> None:
     """A band for each thread: at its borders a block has a few rows to do twice."""
-    in_bands(height, -(-height // thread_count()), work)
+    in_bands(height, -(-height // (2 * thread_count())), work)
 
 
 def _sides(x: Floats, channels: int) -> tuple[int, int]:
@@ -168,8 +168,3 @@ def _sides(x: Floats, channels: int) -> tuple[int, int]:
     if x.ndim != 3 or x.shape[2] != channels or x.dtype != np.float32 or not x.flags.c_contiguous:
         raise ValueError(f"a map of {x.shape} and {x.dtype} for a layer of {channels} channels")
     return x.shape[0], x.shape[1]
-
-
-def _check(has_room: int) -> None:
-    if not has_room:
-        raise MemoryError("no room for the feature maps of a tile")
