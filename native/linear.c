@@ -1,6 +1,5 @@
 #include "linear.h"
 
-#include <math.h>
 #include <stddef.h>
 
 #include "memory.h"
@@ -17,7 +16,7 @@
 static double scale_of(const float *weight, int inputs) {
     double sum = 0, largest = 0;
     for (int k = 0; k < inputs; k++) {
-        double size = fabs(weight[k]);
+        double size = __builtin_fabs(weight[k]);
         sum += size, largest = size > largest ? size : largest;
     }
     if (!(largest > SMALLEST)) return 0;
@@ -25,25 +24,28 @@ static double scale_of(const float *weight, int inputs) {
     return by_sum < by_size ? by_sum : by_size;
 }
 
+static int padded(int outputs) { return (outputs + OUTPUTS - 1) / OUTPUTS * OUTPUTS; }
+
+int linear_take(Linear *layer, int inputs, int outputs) {
+    if (inputs % 2 || inputs < 2 || outputs < 1) return 0;
+    size_t all = padded(outputs);
+    *layer = (Linear){inputs, outputs, take(inputs * all * 2), take(all * 4), take(all * 4)};
+    return layer->weight && layer->step && layer->bias;
+}
+
 // Packed weights: for each block of outputs, for each pair of inputs, all outputs' two weights side by side. Outputs
 // beyond the last have weights of 0.
-int linear_load(Linear *layer, int inputs, int outputs, const float *weight, const float *bias) {
-    if (inputs % 2 || inputs < 2 || outputs < 1) return 0;
-    int padded = (outputs + OUTPUTS - 1) / OUTPUTS * OUTPUTS;
-    int16_t *packed = take((size_t)inputs * padded * sizeof *packed);
-    float *step = take(padded * sizeof *step), *biases = take(padded * sizeof *biases);
-    if (!packed || !step || !biases) return 0;
-    for (int o = 0; o < padded; o++) {
+void linear_fill(Linear *layer, const float *weight, const float *bias) {
+    int inputs = layer->inputs, outputs = layer->outputs;
+    for (int o = 0; o < padded(outputs); o++) {
         const float *row = weight + (size_t)o * inputs;
         double scale = o < outputs ? scale_of(row, inputs) : 0;
-        step[o] = scale > 0 ? (float)(1 / scale) : 0;
-        biases[o] = o < outputs && bias ? bias[o] : 0;
-        int16_t *to = packed + (size_t)(o / OUTPUTS) * inputs * OUTPUTS + o % OUTPUTS * 2;
+        layer->step[o] = scale > 0 ? (float)(1 / scale) : 0;
+        layer->bias[o] = o < outputs && bias ? bias[o] : 0;
+        int16_t *to = layer->weight + (size_t)(o / OUTPUTS) * inputs * OUTPUTS + o % OUTPUTS * 2;
         for (int k = 0; k < inputs; k++)
-            to[(size_t)(k / 2) * 2 * OUTPUTS + k % 2] = scale > 0 ? (int16_t)lrint(row[k] * scale) : 0;
+            to[(size_t)(k / 2) * 2 * OUTPUTS + k % 2] = scale > 0 ? (int16_t)__builtin_rint(row[k] * scale) : 0;
     }
-    *layer = (Linear){inputs, outputs, packed, step, biases};
-    return 1;
 }
 
 static inline int32_t bits_of(float x) {

@@ -8,13 +8,15 @@
 // Packed weights, and for each output the step of its weights and its bias.
 typedef struct {
     int inputs, outputs;
-    const int16_t *weight;
-    const float *step, *bias;
+    int16_t *weight;
+    float *step, *bias;
 } Linear;
 
-// A layer from weights [outputs][inputs] and biases, NULL for none. Weights are as fine as sums in 32 bits allow for
-// any input. False if memory is short or a size does not fit.
-int linear_load(Linear *layer, int inputs, int outputs, const float *weight, const float *bias);
+// Room for a layer; false if memory is short or a size does not fit.
+int linear_take(Linear *layer, int inputs, int outputs);
+
+// Weights [outputs][inputs] and biases, NULL for none. Weights become as fine as sums in 32 bits allow for any input.
+void linear_fill(Linear *layer, const float *weight, const float *bias);
 
 // `count` positions as whole numbers, and the step of each position: its largest number over 8191.
 void quantise(const float *x, int inputs, int count, int16_t *out, float *steps);

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Compiles the exact part of the decoder (native and web/wasm) to one wasm module: `web/build-wasm.sh OUTPUT`.
+# Compiles the decoder (native and web/wasm) to one wasm module: `web/build-wasm.sh OUTPUT`.
 # Needs Debian's clang and lld: apt-get install clang lld.
 set -euo pipefail
 output="$(realpath "$1")"
 cd "$(dirname "${BASH_SOURCE[0]}")"
 objects="$(mktemp -d)"
 trap 'rm -rf "$objects"' EXIT
-for source in ../native/{layers,prior,model}.c wasm/*.c; do
+for source in ../native/{layers,linear,model,prior,transforms}.c wasm/*.c; do
     clang --target=wasm32 -nostdlib -ffreestanding -O3 -msimd128 -mbulk-memory -fwrapv -Wall -Wextra \
         -Wno-unused-parameter -Wno-sign-compare -Iwasm -I../native -c "$source" -o "$objects/$(basename "$source").o"
 done

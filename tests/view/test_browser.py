@@ -161,13 +161,9 @@ def test_the_runtime_arrives_inflated(page: Any) -> None:
     assert bytes(page.evaluate(FIRST_BYTES)) == b"\0asm"
 
 
-def test_an_isolated_page_has_threads(page: Any) -> None:
-    threads = page.evaluate("() => crossOriginIsolated && Math.min(navigator.hardwareConcurrency, 8)")
-    assert threads >= 1
-    assert ("one thread" if threads == 1 else f"{threads} threads") in page.inner_text("#facts")
-    # The worker is the first of them; ONNX Runtime starts the others.
-    helpers = [worker for worker in page.workers if worker.url.endswith("ort-wasm-simd-threaded.mjs")]
-    assert len(helpers) == threads - 1
+def test_a_model_without_attention_needs_no_runtime(page: Any) -> None:
+    assert "one thread" in page.inner_text("#facts")
+    assert not [worker for worker in page.workers if "ort-wasm" in worker.url]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -271,6 +267,17 @@ def test_a_golden_file_is_shown_beside_its_picture(page: Any) -> None:
     _settle(page, "cwic_m.cwic", "cwic-m-1, quality 60", "Original")
     if folder := os.environ.get("CWIC_SCREENSHOTS"):
         page.screenshot(path=f"{folder}/view.png")
+
+
+def test_a_model_with_attention_has_the_runtime_and_its_threads(page: Any) -> None:
+    page.select_option("#file", label="cwic_m.cwic")
+    _settle(page, "cwic_m.cwic", "cwic-m-1")
+    threads = page.evaluate("() => crossOriginIsolated && Math.min(navigator.hardwareConcurrency, 8)")
+    assert threads >= 1
+    assert ("one thread" if threads == 1 else f"{threads} threads") in page.inner_text("#facts")
+    # The worker is the first of them; ONNX Runtime starts the others.
+    helpers = [worker for worker in page.workers if worker.url.endswith("ort-wasm-simd-threaded.mjs")]
+    assert len(helpers) == threads - 1
 
 
 @pytest.mark.parametrize("what", ["damaged", "cut", "other"])

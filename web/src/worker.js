@@ -28,13 +28,13 @@ self.onmessage = ({ data: message }) => {
   else queue = queue.then(() => work(message));
 };
 
-// Begins to load what every picture needs, all at the same time; a failure is told to the picture that waits for it.
+// Begins to load what every picture needs; a failure is told to the picture that waits for it.
 function prepare() {
   module ??= fetched(new URL('cwic.wasm', base), 'the decoder').then((bytes) => WebAssembly.compile(bytes));
-  runtime ??= loadRuntime();
-  for (const loading of [module, runtime]) loading.catch(() => {});
+  module.catch(() => {});
 }
 
+// Only models with attention, and plain tiles beside others, need it.
 async function loadRuntime() {
   try {
     const bytes = await fetched(new URL('ort-wasm-simd-threaded.wasm.gz', base), 'ONNX Runtime');
@@ -93,7 +93,7 @@ async function work({ job, data, crop, turn, small, models: from }) {
       },
     });
     const milliseconds = { loading, decoding: performance.now() - started - loading };
-    say({ done: { model: model.name, milliseconds, threads: ort.env.wasm.numThreads } });
+    say({ done: { model: model.name, milliseconds, threads: model.ort ? ort.env.wasm.numThreads : 1 } });
   } catch (error) {
     say({ error: packError(error) });
   } finally {
@@ -108,7 +108,7 @@ async function modelOf(id, from) {
     const missing = `the file was written with model ${id}, which this page does not have`;
     const bytes = await fetched(new URL(`${id}.safetensors`, folder), `model ${id}`, missing);
     const fetchAnalysis = () => fetched(new URL(`${id}-analysis.safetensors`, folder), `the analysis of model ${id}`);
-    const model = new Model(bytes, { runtime, module: await module, fetchAnalysis });
+    const model = new Model(bytes, { runtime: () => (runtime ??= loadRuntime()), module: await module, fetchAnalysis });
     if (model.id !== id) throw new ModelError(missing);
     model.warm();
     models.set(id, model);

@@ -114,7 +114,7 @@ const opened = new Map();
 function modelOf(id) {
   if (!opened.has(id)) {
     const bytes = (part) => new Uint8Array(readFileSync(join(models, `${id}${part}.safetensors`)));
-    opened.set(id, new Model(bytes(''), { runtime: ort, module, fetchAnalysis: async () => bytes('-analysis') }));
+    opened.set(id, new Model(bytes(''), { runtime: async () => ort, module, fetchAnalysis: async () => bytes('-analysis') }));
   }
   return opened.get(id);
 }

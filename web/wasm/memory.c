@@ -2,6 +2,7 @@
 #include "memory.h"
 
 #include <stdint.h>
+#define OWN_STRING
 #include <string.h>
 
 #include "export.h"

@@ -16,31 +16,13 @@ from numpy.typing import NDArray
 
 from cwic.networks.graph import Graph, Node
 from cwic.networks.native_layers import Block, Convolution, Depthwise, Linear, quantised
+from cwic.networks.trunk import BLOCK, LAYERS, USES_INSIDE, UnknownError, is_block, kind_of, names_in, need
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, NDArray[Any]]
 VECTOR = 16
 """Depth-wise convolutions in C have a multiple of so many channels."""
 
-BLOCK = (
-    Node("Conv", ("x", "expand.weight", "expand.bias"), ("expanded",), {}),
-    Node("LeakyRelu", ("expanded",), ("bent",), {}),
-    Node("Conv", ("bent", "depthwise.weight", "depthwise.bias"), ("mixed",), {}),
-    Node("Mul", ("mixed", "spatial"), ("scaled",), {}),
-    Node("Conv", ("scaled", "project.weight", "project.bias"), ("projected",), {}),
-    Node("Add", ("x", "projected"), ("sum",), {}),
-    Node("Conv", ("sum", "gate.weight", "gate.bias"), ("gates",), {}),
-    Node("Split", ("gates",), ("a", "b"), {}),
-    Node("Sigmoid", ("b",), ("share",), {}),
-    Node("Mul", ("a", "share"), ("gated",), {}),
-    Node("Mul", ("gated", "channel"), ("chosen",), {}),
-    Node("Conv", ("chosen", "merge.weight", "merge.bias"), ("merged",), {}),
-    Node("Add", ("sum", "merged"), ("y",), {}),
-)
-"""The operators of a block of a trunk, as an export writes them (`cwic.lab.cwic_export`)."""
-BLOCK_SPLIT = 7
-USES_INSIDE = Counter(name for node in BLOCK for name in node.inputs if any(name in before.outputs for before in BLOCK))
-"""How often the block itself uses each result inside it."""
 QUANTISED = "/quantised"
 """Ends the names of maps as whole numbers: their floats have the names of the graph."""
 
@@ -53,10 +35,6 @@ ELEMENTWISE: dict[str, Callable[..., Any]] = {
     "Mul": np.multiply,
     "Sub": np.subtract,
 }
-
-
-class UnknownError(Exception):
-    """An operator, or a form of one, that is not here."""
 
 
 class Step(NamedTuple):
@@ -108,7 +86,7 @@ class _Planner:
         """Yield the steps. Raises `UnknownError`."""
         nodes = list(self._graph.nodes)
         while nodes:
-            names = _names_in(BLOCK, nodes)
+            names = names_in(BLOCK, nodes)
             if names is not None and self._is_block(names, nodes):
                 yield self._block(names, nodes)
                 del nodes[: len(BLOCK)]
@@ -120,7 +98,7 @@ class _Planner:
 
     def _steps_of(self, node: Node) -> Iterator[Step]:
         if node.operator == "Concat":
-            _need(node.attributes.get("axis") == 1)
+            need(node.attributes.get("axis") == 1)
             parts = tuple(part for name in node.inputs for part in self._maps(name))
             self._parts_of[node.outputs[0]] = parts
             self._channels[node.outputs[0]] = sum(self._channels[part] for part in parts)
@@ -131,33 +109,33 @@ class _Planner:
             yield self._step(lambda x: _space_to_depth(x, side), node, self._channels[name] * side * side)
         elif node.operator == "LeakyRelu":
             slope = np.float32(cast(float, node.attributes["alpha"]))
-            _need(bool(0 <= slope <= 1))
+            need(bool(0 <= slope <= 1))
             yield self._step(lambda x: np.maximum(x, x * slope), node, self._channels[node.inputs[0]])
         else:
-            _need(node.operator in ELEMENTWISE)
+            need(node.operator in ELEMENTWISE)
             work = ELEMENTWISE[node.operator]
             constants = [self._constant(name) if name in self._weights else None for name in node.inputs]
             channels = [self._channels[name] for name in node.inputs if name in self._channels]
-            _need(bool(channels))
+            need(bool(channels))
             yield self._step(lambda *maps: work(*_filled(constants, maps)), node, max(channels))
 
     def _step(self, work: Callable[..., Floats], node: Node, channels: int) -> Step:
         """Return a step for a node that takes whole maps and gives one of so many channels."""
         names = tuple(name for name in node.inputs if name not in self._weights)
-        _need(len(node.outputs) == 1 and not any(name in self._parts_of for name in names))
+        need(len(node.outputs) == 1 and not any(name in self._parts_of for name in names))
         self._channels[node.outputs[0]] = channels
         return Step(work, names, node.outputs[0])
 
     def _convolution(self, node: Node) -> Iterator[Step]:
         parts, (weight, bias), output = self._maps(node.inputs[0]), self._tensors(node), node.outputs[0]
-        kind, inputs = self._kind(node), self._channels[node.inputs[0]]
-        _need(inputs == (len(weight) if kind == "depthwise" else weight.shape[1]))
+        kind, inputs = kind_of(self._weights, node), self._channels[node.inputs[0]]
+        need(inputs == (len(weight) if kind == "depthwise" else weight.shape[1]))
         self._channels[output] = len(weight)
         if kind == "pointwise":
             linear = Linear(self._library, weight, bias)
             yield Step(lambda *maps: linear(_joined(maps)), parts, output)
         elif kind == "depthwise":
-            _need(len(weight) % VECTOR == 0)
+            need(len(weight) % VECTOR == 0)
             depthwise = Depthwise(self._library, weight, bias)
             yield Step(lambda *maps: depthwise(_joined(maps)), parts, output)
         elif weight.shape[0] > weight.shape[1]:
@@ -166,7 +144,7 @@ class _Planner:
             yield Step(lambda *maps: convolution(quantised(self._library, _joined(maps))), parts, output)
         else:
             for part in parts:
-                _need(self._channels[part] % 2 == 0)
+                need(self._channels[part] % 2 == 0)
                 if part not in self._quantised:
                     self._quantised.add(part)
                     yield Step(partial(quantised, self._library), (part,), part + QUANTISED)
@@ -182,13 +160,13 @@ class _Planner:
             shuffle.inputs == linear.outputs
             and self._uses[linear.outputs[0]] == 1
             and shuffle.attributes.get("mode") == "CRD"
-            and self._kind(linear) == "pointwise"
+            and kind_of(self._weights, linear) == "pointwise"
         )
 
     def _shuffled(self, node: Node, shuffle: Node) -> Step:
         """Return a step that makes the channels of each pixel together, and then copies them to its place."""
         side, (weight, bias) = int(cast(int, shuffle.attributes["blocksize"])), self._tensors(node)
-        _need(len(weight) % (side * side) == 0 and self._channels[node.inputs[0]] == weight.shape[1])
+        need(len(weight) % (side * side) == 0 and self._channels[node.inputs[0]] == weight.shape[1])
         order = np.arange(len(weight)).reshape(-1, side * side).T.ravel()
         linear = Linear(self._library, weight[order], bias[order])
         self._channels[shuffle.outputs[0]] = len(weight) // (side * side)
@@ -198,78 +176,44 @@ class _Planner:
 
     def _is_block(self, names: Mapping[str, str], nodes: Sequence[Node]) -> bool:
         """Return whether nodes that are linked as BLOCK are one: with its shapes, and not used from outside."""
-        channels, split = self._channels.get(names["x"], 0), nodes[BLOCK_SPLIT].attributes
-        kinds = [self._kind(node) for node in nodes[: len(BLOCK)] if node.operator == "Conv"]
-        shapes = [self._weights[names[f"{layer}.weight"]].shape[:2] for layer in Block.LAYERS]
-        square = (channels, channels)
+        channels = self._channels.get(names["x"], 0)
         return (
             names["x"] not in self._parts_of
             and channels % VECTOR == 0
-            and kinds == ["pointwise", "depthwise", "pointwise", "pointwise", "pointwise"]
-            and shapes == [square, square, (2 * channels, channels), square, (channels, 1)]
-            and (split.get("axis"), split.get("num_outputs")) == (1, 2)
+            and is_block(names, nodes, self._weights, channels)
             and names["spatial"] in self._graph.inputs
             and names["channel"] in self._graph.inputs
             and all(self._uses[names[name]] == count for name, count in USES_INSIDE.items())
         )
 
     def _block(self, names: Mapping[str, str], nodes: Sequence[Node]) -> Step:
-        layers = [self._tensors(next(n for n in nodes if names[f"{each}.weight"] in n.inputs)) for each in Block.LAYERS]
+        layers = [self._tensors(next(n for n in nodes if names[f"{each}.weight"] in n.inputs)) for each in LAYERS]
         weights, biases = zip(*layers, strict=True)
         block = Block(self._library, weights, biases, float(cast(float, nodes[1].attributes["alpha"])))
         self._channels[names["y"]] = self._channels[names["x"]]
         return Step(block, (names["x"], names["spatial"], names["channel"]), names["y"])
 
-    def _kind(self, node: Node) -> str:
-        """Return the kind of a convolution: pointwise, or of 3x3, depthwise or whole. Raises `UnknownError`."""
-        shape, group = self._weights[node.inputs[1]].shape, node.attributes.get("group", 1)
-        pads, strides = (list(cast(Sequence[int], node.attributes.get(name, ()))) for name in ("pads", "strides"))
-        _need(strides in ([], [1, 1]) and len(shape) == 4)
-        if shape[2:] == (1, 1) and not any(pads):
-            _need(group == 1 and shape[1] % 2 == 0)
-            return "pointwise"
-        _need(shape[2:] == (3, 3) and pads == [1, 1, 1, 1])
-        if group == shape[0] and shape[1] == 1:
-            return "depthwise"
-        _need(group == 1 and shape[1] % 2 == 0)
-        return "whole"
-
     def _maps(self, name: str) -> tuple[str, ...]:
         """Return the maps that a name stands for: more than one for a concatenation."""
-        _need(name in self._channels)
+        need(name in self._channels)
         return self._parts_of.get(name, (name,))
 
     def _tensors(self, node: Node) -> tuple[Floats, Floats]:
         """Return weights and biases of a convolution."""
         weight = self._tensor(node.inputs[1])
         bias = self._tensor(node.inputs[2]) if len(node.inputs) > 2 else np.zeros(len(weight), np.float32)
-        _need(bias.shape == (len(weight),))
+        need(bias.shape == (len(weight),))
         return weight, bias
 
     def _tensor(self, name: str) -> Floats:
-        _need(name in self._weights)
+        need(name in self._weights)
         return np.ascontiguousarray(self._weights[name], np.float32)
 
     def _constant(self, name: str) -> Floats:
         """Return a tensor that maps are added to or multiplied by: a single number."""
         tensor = self._tensor(name)
-        _need(tensor.size == 1)
+        need(tensor.size == 1)
         return tensor.reshape(1, 1, 1)
-
-
-def _names_in(pattern: Sequence[Node], nodes: Sequence[Node]) -> dict[str, str] | None:
-    """Return what the names of a pattern stand for in the first nodes, if they have its operators, linked as there."""
-    names: dict[str, str] = {}
-    for own, node in zip(pattern, nodes, strict=False):
-        if own.operator != node.operator or (len(own.inputs), len(own.outputs)) != (
-            len(node.inputs),
-            len(node.outputs),
-        ):
-            return None
-        for name, there in zip((*own.inputs, *own.outputs), (*node.inputs, *node.outputs), strict=True):
-            if names.setdefault(name, there) != there:
-                return None
-    return names if len(nodes) >= len(pattern) else None
 
 
 def _with_last_uses(steps: Sequence[Step], outputs: Sequence[str]) -> list[Step]:
@@ -303,8 +247,3 @@ def _depth_to_space(x: Floats, side: int) -> Floats:
     h, w, channels = x.shape
     squares = x.reshape(h, w, side, side, channels // (side * side)).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(squares).reshape(h * side, w * side, -1)
-
-
-def _need(is_known: bool) -> None:
-    if not is_known:
-        raise UnknownError

@@ -132,10 +132,8 @@ class Depthwise:
 class Block:
     """A block of a trunk, as `cwic.nn.depth_conv` has it, with a slope and two gains."""
 
-    LAYERS = ("expand", "project", "gate", "merge", "depthwise")
-
     def __init__(self, library: ctypes.CDLL, weights: Sequence[Floats], biases: Sequence[Floats], slope: float) -> None:
-        """Takes the weights and biases of LAYERS; C is a multiple of 16."""
+        """Takes the weights and biases of `cwic.networks.trunk.LAYERS`; C is a multiple of 16."""
         self._channels = len(weights[0])
         addresses = (ctypes.c_void_p * 10)(*(each.ctypes.data for each in (*weights, *biases)))
         self._handle = Handle(library, library.floats_block_load(self._channels, addresses, slope))

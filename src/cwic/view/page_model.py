@@ -1,7 +1,8 @@
 """Models in the form that the page loads: a safetensors file with the parts of a weight file that decode.
 
-Its integer tensors and tables are those of the weight file. Networks are ONNX files as tensors of bytes. Their weights
-stay in the types of the weight file, and a Cast turns them into float32 when an engine loads them.
+Its integer tensors and tables are those of the weight file. So are the weights of a synthesis without attention, which
+the page computes by itself; the metadata `synthesis` name them. Other networks are ONNX files as tensors of bytes.
+Their weights stay in the types of the weight file, and a Cast turns them into float32 when an engine loads them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from cwic.models.preview import preview_maps
 from cwic.models.weights import EXACT, TABLES
 from cwic.networks.graph import Graph
 from cwic.networks.onnx_bytes import onnx_bytes
+from cwic.networks.trunk import synthesis_of
 
 DECODER = ("g_s",)
 ANALYSIS = ("features", "g_a", "h_a")
@@ -65,7 +67,13 @@ def page_model(name: str, *, analysis: bool = False) -> bytes:
         raise ModelError(f"{name} is of the family {data.config.family}, which the page does not decode")
     _prove_bounds(data, data.config)
     graphs = {key: data.graphs[key] for key in (ANALYSIS if analysis else DECODER)}
-    tensors: dict[str, NDArray[Any]] = {NETWORK + key: _network(data, graph) for key, graph in graphs.items()}
+    g_s = data.graphs["g_s"]
+    synthesis = None if analysis else synthesis_of(g_s, data.weights(g_s.weights()))
+    tensors: dict[str, NDArray[Any]]
+    if synthesis is None:
+        tensors = {NETWORK + key: _network(data, graph) for key, graph in graphs.items()}
+    else:
+        tensors = dict(data.weights(g_s.weights()))
     tensors |= dict(data.weights([gain for graph in graphs.values() for gain in graph.gains()]))
     if not analysis:
         tensors |= {EXACT + key: array for key, array in data.exact.items()}
@@ -79,6 +87,7 @@ def page_model(name: str, *, analysis: bool = False) -> bytes:
         "inputs": json.dumps({key: list(graph.inputs) for key, graph in graphs.items()}),
         "outputs": json.dumps({key: graph.outputs[0] for key, graph in graphs.items()}),
         "halo": json.dumps(list(model.synthesis_halo)),
+        "synthesis": json.dumps(synthesis and synthesis._asdict()),
     }
     return save({key: np.ascontiguousarray(array) for key, array in tensors.items()}, metadata)
 

@@ -156,7 +156,7 @@ class TileDecoder {
     return this.decoded.get(index);
   }
 
-  // The latents of a region in units of y: Float32Array [M, h, w].
+  // The latents of a region in units of y: Float32Array [h, w, M].
   async #gather(region) {
     const { M } = this.model.config;
     const [h, w] = [heightOf(region) / LATENT, widthOf(region) / LATENT];
@@ -168,8 +168,8 @@ class TileDecoder {
       for (let row = common.top; row < common.bottom; row += LATENT)
         for (let column = common.left; column < common.right; column += LATENT) {
           const from = (((row - tileBox.top) / LATENT) * width + (column - tileBox.left) / LATENT) * M;
-          const to = ((row - region.top) / LATENT) * w + (column - region.left) / LATENT;
-          for (let c = 0; c < M; c++) y[c * h * w + to] = y_hat[from + c] * this.steps[c];
+          const to = (((row - region.top) / LATENT) * w + (column - region.left) / LATENT) * M;
+          for (let c = 0; c < M; c++) y[to + c] = y_hat[from + c] * this.steps[c];
         }
     }
     return y;

@@ -1,5 +1,6 @@
-// All that decides bits, in the wasm module of native/ and web/wasm: its memory, its model, and its calls.
-import { CwicError, FormatError, LimitError, ModelError } from './errors.js';
+// All that decides bits, in the wasm module of native/ and web/wasm: its model, and its calls.
+import { FormatError, ModelError } from './errors.js';
+import { check, Instance } from './wasm.js';
 
 const KNOTS = 9;
 const PASSES = 4;
@@ -8,26 +9,6 @@ const GAIN_MAGNITUDES = 5633;
 const COSTS = 64;
 const PRECISION = 24;
 const ESCAPE_BITS = 16;
-
-const STATUS = [
-  null,
-  () => new LimitError('there is not enough memory to decode this picture'),
-  () => new FormatError('coded symbols are not a whole number of 32-bit words'),
-  () => new FormatError('coded symbols are damaged'),
-  () => new FormatError('coded symbols are damaged: there are more symbols than the data can hold'),
-  () => new FormatError('coded symbols are damaged: an escape is out of range'),
-  () => new FormatError('the coded data hold a hyper-latent that no encoder writes'),
-  () => new FormatError('coded symbols are damaged: they do not end with the data'),
-  () => new FormatError('the decoded symbols are not those that were written: their checksum differs'),
-  () => new FormatError('the coded plane is damaged'),
-  () => new FormatError('the coded plane is damaged: it is cut short'),
-  () => new FormatError('the coded plane is damaged: it is too long'),
-  () => new ModelError('the tables of the model do not fit its scales'),
-];
-
-function check(status) {
-  if (status) throw (STATUS[status] ?? (() => new CwicError(`the decoder failed: ${status}`)))();
-}
 
 // What native/model.c reads, in its order: [name, type, shape].
 function layout({ M, hyper_channels: C, hyper_width: W, context_width: D, context_blocks: blocks }) {
@@ -81,10 +62,10 @@ function costsOf(offsets, frequencies) {
   return { least, costs };
 }
 
-export class Exact {
+export class Exact extends Instance {
   // `module` is the compiled wasm module. Throws ModelError if the tensors are not what `config` says.
   constructor(module, config, tensors) {
-    this.module = module;
+    super(module);
     this.config = config;
     this.parts = layout(config).map(([name, dtype, shape]) => {
       const tensor = tensors.get(name, dtype);
@@ -98,7 +79,7 @@ export class Exact {
     this.tables = offsets.length - 1;
     this.frequencies = frequencies.length;
     this.parts.push(offsets, frequencies, least, costs);
-    this.#start();
+    this.start();
   }
 
   // y_hat, Int32Array [h, w, M] with 6 fractional bits, in quantisation steps, of tile number `tile` of `h` by `w`
@@ -108,7 +89,7 @@ export class Exact {
     const coded = payload.subarray(2);
     return this.#latents(h, w, (y_hat) => {
       const crc = payload[0] | (payload[1] << 8);
-      const data = this.#put(coded);
+      const data = this.put(coded);
       return this.wasm.tile_read(this.decoder, data, coded.length, crc, tile, h, w, level, y_hat);
     });
   }
@@ -116,87 +97,49 @@ export class Exact {
   // y_hat of analysed pixels: `y` Float32Array [M, h, w], `z` Int16Array [h/4, w/4, C] (docs/format.md, section 8).
   writeTile(y, z, h, w, level) {
     return this.#latents(h, w, (y_hat) =>
-      this.wasm.tile_write(this.decoder, this.#put(y), this.#put(z), h, w, level, y_hat),
+      this.wasm.tile_write(this.decoder, this.put(y), this.put(z), h, w, level, y_hat),
     );
   }
 
   // The plane [height, width] in its coded form. Throws FormatError.
   readPlane(payload, height, width) {
-    return this.#call(() => {
-      const out = this.#take(height * width);
-      check(this.wasm.plane_read(this.#put(payload), payload.length, height, width, out));
+    return this.call(() => {
+      const out = this.take(height * width);
+      check(this.wasm.plane_read(this.put(payload), payload.length, height, width, out));
       return new Uint8Array(this.wasm.memory.buffer, out, height * width).slice();
     });
   }
 
   // Of every channel of y at `level`: log2 of the gain in 1/256 octaves, and the gain with 24 fractional bits.
   gains(level) {
-    return this.#call(() => {
+    return this.call(() => {
       const { M } = this.config;
-      const [log2, gain] = [this.#take(4 * M), this.#take(8 * M)];
+      const [log2, gain] = [this.take(4 * M), this.take(8 * M)];
       check(this.wasm.decoder_gains(this.decoder, level, log2, gain));
       const { buffer } = this.wasm.memory;
       return { log2: new Int32Array(buffer, log2, M).slice(), gain: new Float64Array(buffer, gain, M).slice() };
     });
   }
 
-  #start() {
-    this.wasm = new WebAssembly.Instance(this.module, {}).exports;
+  load() {
     const size = (part) => (part.byteLength + 15) & ~15;
-    const block = this.#take(this.parts.reduce((sum, part) => sum + size(part), 0));
+    const block = this.take(this.parts.reduce((sum, part) => sum + size(part), 0));
     let at = block;
     for (const part of this.parts) {
-      this.#view(at, part.byteLength).set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+      this.view(at, part.byteLength).set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
       at += size(part);
     }
     const { M, hyper_channels: C, hyper_width: W, context_width: D, context_blocks: blocks } = this.config;
     this.decoder = this.wasm.decoder_load(block, M, C, W, D, blocks, this.tables, this.frequencies);
     if (!this.decoder) throw new ModelError('the integer tensors of the model do not fit together');
-    this.idle = this.wasm.memory.buffer.byteLength;
-  }
-
-  // Runs `work`, whose memory in the arena is free again afterwards. After one that took much, or failed in the module
-  // itself, a new instance begins: a module's memory never shrinks.
-  #call(work) {
-    const mark = this.wasm.arena_mark();
-    try {
-      const result = work();
-      this.wasm.arena_release(mark);
-      if (this.wasm.memory.buffer.byteLength > this.idle + 2 ** 28) this.#start();
-      return result;
-    } catch (error) {
-      if (error instanceof CwicError) {
-        this.wasm.arena_release(mark);
-        throw error;
-      }
-      this.#start();
-      if (error instanceof RangeError) throw STATUS[1]();
-      throw new CwicError(`the decoder failed: ${error.message}`);
-    }
   }
 
   #latents(h, w, work) {
-    return this.#call(() => {
+    return this.call(() => {
       const count = h * w * this.config.M;
-      const y_hat = this.#take(4 * count);
+      const y_hat = this.take(4 * count);
       check(work(y_hat));
       return new Int32Array(this.wasm.memory.buffer, y_hat, count).slice();
     });
-  }
-
-  #take(size) {
-    const at = this.wasm.arena_take(size) >>> 0;
-    if (!at) throw STATUS[1]();
-    return at;
-  }
-
-  #put(array) {
-    const at = this.#take(array.byteLength);
-    this.#view(at, array.byteLength).set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
-    return at;
-  }
-
-  #view(at, size) {
-    return new Uint8Array(this.wasm.memory.buffer, at, size);
   }
 }

@@ -1,7 +1,8 @@
-// A model of the `cwic` family: the exact prior in wasm, and its networks in ONNX Runtime Web.
+// A model of the `cwic` family: the exact prior and the synthesis in wasm, and other networks in ONNX Runtime Web.
 import { ModelError } from './errors.js';
 import { Exact } from './exact.js';
 import { linearPreview } from './preview.js';
+import { Synthesis } from './synthesis.js';
 import { Tensors } from './tensors.js';
 import { windowInputs } from './windows.js';
 
@@ -13,10 +14,11 @@ const Z_MAX = 31;
 const WARM = 8; // positions a side
 
 export class Model {
-  // `bytes` are a file of `cwic.view.page_model`, `module` the compiled wasm module; `runtime` is ONNX Runtime Web, or a
-  // promise of it: only networks wait for it. `fetchAnalysis` gives the bytes of the networks that plain tiles need.
+  // `bytes` are a file of `cwic.view.page_model`, `module` the compiled wasm module. `runtime` loads ONNX Runtime Web, if a
+  // network needs it. `fetchAnalysis` gives the bytes of the networks that plain tiles need.
   constructor(bytes, { runtime, module, fetchAnalysis }) {
     this.runtime = runtime;
+    this.module = module;
     this.tensors = new Tensors(bytes);
     this.id = this.tensors.metadata.model_id;
     this.name = this.tensors.metadata.name;
@@ -26,6 +28,7 @@ export class Model {
     this.exact = new Exact(module, this.config, this.tensors);
     this.linear = ['weight', 'bias'].map((part) => this.tensors.get(`preview.${part}`, 'F32').data);
     this.fetchAnalysis = fetchAnalysis;
+    this.parts = parsed(this.tensors, 'synthesis');
     this.sessions = new Map();
     this.gainsAt = new Map();
   }
@@ -39,7 +42,8 @@ export class Model {
 
   // Loads the synthesis, which a first picture would wait for.
   async ready() {
-    await this.#session(this.tensors, 'g_s');
+    if (this.parts) this.synthesis ??= new Synthesis(this.module, this.config, this.tensors, this.parts);
+    else await this.#session(this.tensors, 'g_s');
   }
 
   // x_hat Float32Array [3, 2 h, 2 w], not clamped, of squares of 8x8 pixels, of y_hat Int32Array [h, w, M]. At once.
@@ -47,10 +51,17 @@ export class Model {
     return linearPreview(y_hat, h, w, this.steps(level), ...this.linear);
   }
 
-  // x_hat Float32Array [3, 16 h, 16 w], not clamped, of latents in units of y, Float32Array [M, h, w].
+  // x_hat Float32Array [3, 16 h, 16 w], not clamped, of latents in units of y, Float32Array [h, w, M].
   async synthesise(y, h, w, level) {
     await this.ready();
-    const inputs = { y_hat: this.#floats(y, [1, this.config.M, h, w]), ...this.#windows(h, w) };
+    if (this.synthesis) {
+      const gains = this.synthesis.gains.map((name) => this.#gain(this.tensors, name, level));
+      return this.synthesis.run(y, h, w, Float32Array.from(gains.flatMap((each) => [...each])));
+    }
+    const { M } = this.config;
+    const planes = new Float32Array(y.length);
+    for (let at = 0, from = 0; at < h * w; at++) for (let c = 0; c < M; c++, from++) planes[c * h * w + at] = y[from];
+    const inputs = { y_hat: this.#floats(planes, [1, M, h, w]), ...this.#windows(h, w) };
     return (await this.#run(this.tensors, 'g_s', level, inputs)).data;
   }
 
@@ -58,7 +69,7 @@ export class Model {
   async analyse(x, H, W, level) {
     this.analysis ??= new Tensors(await this.fetchAnalysis());
     if (this.analysis.metadata.model_id !== this.id) throw new ModelError('the networks that analyse are of another model');
-    await this.ready();
+    this.ort ??= await this.runtime();
     const [h, w] = [H / 16, W / 16];
     const { M, hyper_channels: C } = this.config;
     const features = await this.#run(this.analysis, 'features', level, { x: this.#floats(x, [1, 3, H, W]) });
@@ -86,7 +97,10 @@ export class Model {
   async #run(tensors, name, level, inputs) {
     const session = await this.#session(tensors, name);
     for (const input of parsed(tensors, 'inputs')[name])
-      if (input.endsWith('.log2_gain')) inputs[input] = this.#gain(tensors, input, level);
+      if (input.endsWith('.log2_gain')) {
+        const gain = this.#gain(tensors, input, level);
+        inputs[input] = this.#floats(gain, [1, gain.length, 1, 1]);
+      }
     try {
       const outputs = await session.run(inputs);
       return outputs[parsed(tensors, 'outputs')[name]];
@@ -97,7 +111,7 @@ export class Model {
 
   async #session(tensors, name) {
     if (!this.sessions.has(name)) {
-      this.ort ??= await this.runtime;
+      this.ort ??= await this.runtime();
       const { data } = tensors.get(`network.${name}`, 'U8');
       try {
         const options = { executionProviders: ['wasm'], graphOptimizationLevel: 'all' };
@@ -119,7 +133,7 @@ export class Model {
       const [start, end] = [data[low * channels + c], data[(low + 1) * channels + c]];
       gain[c] = 2 ** Math.fround(start + Math.fround(Math.fround(end - start) * weight));
     }
-    return this.#floats(gain, [1, channels, 1, 1]);
+    return gain;
   }
 
   #windows(h, w) {

@@ -3,6 +3,8 @@ import { ModelError } from './errors.js';
 
 const ARRAYS = { U8: Uint8Array, I8: Int8Array, I32: Int32Array, F32: Float32Array, F16: Uint16Array };
 
+let halves = null; // what each of all float16 numbers is
+
 export class Tensors {
   // Throws ModelError for bytes that are no safetensors file.
   constructor(bytes) {
@@ -33,7 +35,11 @@ export class Tensors {
   // The same as floats, of float16 or float32.
   floats(name) {
     const { data, shape } = this.get(name, this.rows[name]?.dtype === 'F16' ? 'F16' : 'F32');
-    return { data: data instanceof Uint16Array ? Float32Array.from(data, halfToFloat) : data, shape };
+    if (!(data instanceof Uint16Array)) return { data, shape };
+    halves ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToFloat(half));
+    const floats = new Float32Array(data.length);
+    for (let k = 0; k < data.length; k++) floats[k] = halves[data[k]];
+    return { data: floats, shape };
   }
 }
 
