@@ -9,7 +9,8 @@
 #define LARGEST_INPUT 8191
 #define LARGEST_WEIGHT 32767
 #define LARGEST_SUM 2147483647.0
-#define SMALLEST 1e-30f         // a position or a row of weights that is nowhere larger counts as zero
+#define SMALLEST 1e-30f         // a position or a row of weights that is nowhere larger counts as zero,
+#define LARGEST 1e30            // and so does a row of weights that is larger than this, or no number
 #define ROUNDER 12582912.0f     // 1.5 * 2^23: added to a small number, it leaves the nearest whole one in the low bits
 
 // The factor by which weights become whole numbers: no sum of products with inputs may leave 32 bits.
@@ -19,7 +20,7 @@ static double scale_of(const float *weight, int inputs) {
         double size = __builtin_fabs(weight[k]);
         sum += size, largest = size > largest ? size : largest;
     }
-    if (!(largest > SMALLEST)) return 0;
+    if (!(largest > SMALLEST && sum < LARGEST)) return 0;
     double by_sum = (LARGEST_SUM / LARGEST_INPUT - inputs) / sum, by_size = LARGEST_WEIGHT / largest;
     return by_sum < by_size ? by_sum : by_size;
 }

@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 
+from cwic import threads
 from cwic.threads import THREADS_VARIABLE, in_bands, thread_count
 
 
@@ -21,10 +22,10 @@ def test_anything_else_is_one_for_each_processor(asked: str, monkeypatch: pytest
     assert 1 <= thread_count() <= (os.cpu_count() or 1)
 
 
-@pytest.mark.parametrize("threads", ["1", "2", "5"])
+@pytest.mark.parametrize("count", ["1", "2", "5"])
 @pytest.mark.parametrize(("height", "rows"), [(1, 1), (32, 5), (3, 100), (100, 36)])
-def test_bands_make_up_the_rows(threads: str, height: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(THREADS_VARIABLE, threads)
+def test_bands_make_up_the_rows(count: str, height: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, count)
     seen = np.zeros(height, int)
 
     def work(first: int, last: int) -> None:
@@ -45,3 +46,19 @@ def test_an_error_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(THREADS_VARIABLE, "2")
     with pytest.raises(ZeroDivisionError):
         in_bands(8, 1, lambda first, _: 1 // (first - 5))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads cannot be kept off a processor here")
+def test_helpers_keep_off_the_processor_of_their_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = os.sched_getaffinity(0)
+    if len(here) < 2:
+        pytest.skip("there is one processor")
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
+    both = threading.Barrier(2, timeout=10)
+    for processor in sorted(here)[:2]:
+        monkeypatch.setattr(threads, "_current_processor", lambda processor=processor: processor)
+        for _ in range(2):  # the first call may start the helper
+            in_bands(2, 1, lambda *_: both.wait())
+        assert threads._helper_ids
+        assert all(os.sched_getaffinity(helper) == here - {processor} for helper in threads._helper_ids)
+    assert os.sched_getaffinity(0) == here

@@ -132,6 +132,28 @@ def test_sums_cannot_overflow(library: ctypes.CDLL, inputs: int, size: float) ->
     np.testing.assert_allclose(found[0], inputs * size * np.array([[1, -1], [-1, 1]]), rtol=1e-3)
 
 
+@pytest.mark.parametrize("weight", [np.nan, np.inf, 0.0, 1e35])
+def test_rows_of_weights_that_are_no_numbers_are_zero(library: ctypes.CDLL, weight: float) -> None:
+    weights = normal(3, 16, 1, 1)
+    weights[1, 5] = weight
+    x = normal(2, 9, 16)
+    found = Linear(library, weights, np.array([0, 7, 0], np.float32))(x)
+    weights[1] = 0 if weight else weights[1]
+    assert_near(found, by_linear(x, weights, np.array([0, 7, 0], np.float32)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_inputs_that_are_no_numbers_stay_none(library: ctypes.CDLL, value: float) -> None:
+    x, weight, bias = normal(1, 20, 16), normal(8, 16, 1, 1), np.zeros(8, np.float32)
+    layer = Linear(library, weight, bias)
+    expected = layer(x)
+    x[0, 3, 2] = value
+    found = layer(x)
+    assert not np.isfinite(found[0, 3]).any()
+    found[0, 3] = expected[0, 3]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_each_position_has_a_step_of_its_own(library: ctypes.CDLL) -> None:
     """Positions of very different sizes are as precise as if they were alone; zeros stay zeros."""
     x, weight, bias = normal(1, 5, 64), normal(24, 64, 1, 1), np.zeros(24, np.float32)
