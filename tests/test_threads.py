@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ def test_the_variable_decides(asked: str, count: int, monkeypatch: pytest.Monkey
     assert thread_count() == count
 
 
-@pytest.mark.parametrize("asked", ["", "0", "-2", "many", "1.5"])
+@pytest.mark.parametrize("asked", ["", "0", "-2", "many", "1.5", "²"])
 def test_anything_else_is_one_for_each_processor(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(THREADS_VARIABLE, asked)
     assert 1 <= thread_count() <= (os.cpu_count() or 1)
@@ -62,3 +65,40 @@ def test_helpers_keep_off_the_processor_of_their_caller(monkeypatch: pytest.Monk
         assert threads._helper_ids
         assert all(os.sched_getaffinity(helper) == here - {processor} for helper in threads._helper_ids)
     assert os.sched_getaffinity(0) == here
+
+
+class _NoPool:
+    def submit(self, *_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+
+def test_a_caller_works_alone_where_no_thread_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, "3")
+    monkeypatch.setattr(threads, "_helpers", _NoPool)
+    seen = np.zeros(10, int)
+
+    def work(first: int, last: int) -> None:
+        seen[first:last] += 1
+
+    in_bands(10, 3, work)
+    assert (seen == 1).all()
+
+
+def test_a_thread_may_outlive_the_main_thread() -> None:
+    script = """
+import threading, time
+from cwic.threads import in_bands
+
+def go():
+    for _ in range(3):
+        in_bands(4, 1, lambda *_: None)
+        time.sleep(0.3)
+    print("done")
+
+threading.Thread(target=go).start()
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "src"), THREADS_VARIABLE: "2"}
+    answer = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "done\n", "")

@@ -6,24 +6,25 @@ import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from threading import Lock, get_native_id
 
 THREADS_VARIABLE = "CWIC_THREADS"
+MOST_HELPERS = 64
 
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None
 _callers = 0
 _helper_ids: list[int] = []
-_kept_off = (-1, 0)
-"""The processor that helpers were kept off last, and how many they were."""
+_kept_to: tuple[set[int], int] = (set(), 0)
+"""The processors that helpers were kept to last, and how many helpers there were."""
 
 
 def thread_count() -> int:
     """`CWIC_THREADS` where that is a positive number, else the processors that this process may run on."""
     asked = os.environ.get(THREADS_VARIABLE, "")
-    if asked.isdigit() and int(asked) > 0:
+    if asked.isdecimal() and int(asked) > 0:
         return int(asked)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -35,12 +36,15 @@ def in_bands(height: int, rows: int, work: Callable[[int, int], None]) -> None:
     that two tiles in work share the processors without waiting for each other. Raises what `work` raises.
     """
     starts = deque(range(0, height, rows))
+    helpers: list[Future[None]] = []
     with _calling() as callers:
-        count = min(thread_count() - callers, len(starts) - 1)
-        if count > 0:
-            _keep_off_this_processor()
-        helpers = [_helpers().submit(_work_off, starts, rows, height, work) for _ in range(count)]
         try:
+            count = min(thread_count() - callers, len(starts) - 1)
+            if count > 0:
+                _keep_off_this_processor()
+            with suppress(RuntimeError):  # no thread can start: there are too many, or the interpreter is about to end
+                for _ in range(count):
+                    helpers.append(_helpers().submit(_work_off, starts, rows, height, work))
             _work_off(starts, rows, height, work)
         finally:
             starts.clear()  # after an error
@@ -74,13 +78,11 @@ def _work_off(starts: deque[int], rows: int, height: int, work: Callable[[int, i
 
 
 def _helpers() -> ThreadPoolExecutor:
-    """The threads of this process that help others, started at the first call."""
+    """The threads of this process that help others. They start as they are needed."""
     global _pool
     with _lock:
         if _pool is None:
-            _pool = ThreadPoolExecutor(
-                max(1, thread_count() - 1), "cwic", initializer=lambda: _helper_ids.append(get_native_id())
-            )
+            _pool = ThreadPoolExecutor(MOST_HELPERS, "cwic", initializer=lambda: _helper_ids.append(get_native_id()))
         return _pool
 
 
@@ -90,18 +92,16 @@ def _keep_off_this_processor() -> None:
     Linux likes to wake a thread where its waker runs, and moves it only after some milliseconds: then nothing is
     gained by it. Where this is not to be had, nothing is done.
     """
-    global _kept_off
+    global _kept_to
     if _current_processor is None:
         return
-    here = _current_processor()
-    if _kept_off == (here, len(_helper_ids)):
+    others = os.sched_getaffinity(0) - {_current_processor()}
+    if not others or _kept_to == (others, len(_helper_ids)):
         return
-    others = os.sched_getaffinity(0) - {here}
-    if others:
-        for helper in _helper_ids:
-            with suppress(OSError):  # it has ended, or must not be moved
-                os.sched_setaffinity(helper, others)
-        _kept_off = (here, len(_helper_ids))
+    _kept_to = (others, len(_helper_ids))
+    for helper in _helper_ids:
+        with suppress(OSError):  # it has ended, or must not be moved
+            os.sched_setaffinity(helper, others)
 
 
 def _processor_call() -> Callable[[], int] | None:
@@ -116,8 +116,8 @@ _current_processor = _processor_call()
 
 def _after_fork() -> None:
     """No thread follows into a forked process."""
-    global _lock, _pool, _callers, _kept_off
-    _lock, _pool, _callers, _kept_off = Lock(), None, 0, (-1, 0)
+    global _lock, _pool, _callers, _kept_to
+    _lock, _pool, _callers, _kept_to = Lock(), None, 0, (set(), 0)
     _helper_ids.clear()
 
 

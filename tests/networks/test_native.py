@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ctypes
+import gc
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -181,6 +183,8 @@ def test_all_networks_of_the_models_are_known(library: ctypes.CDLL, name: str) -
         Node("DepthToSpace", ("x",), ("y",), {"blocksize": 2, "mode": "CRD"}),
         Node("LeakyRelu", ("x",), ("y",), {"alpha": 1.5}),
         Node("Mul", ("x", "short"), ("y",), {}),
+        Node("Min", ("x", "x", "x"), ("y",), {}),
+        Node("Add", ("x",), ("y",), {}),
         Node("Add", ("one", "one"), ("y",), {}),
         Node("Split", ("x",), ("y", "z"), {"axis": 1, "num_outputs": 2}),
         Node("SpaceToDepth", ("x",), ("y",), {}),
@@ -200,3 +204,15 @@ def test_values_are_given_up_after_their_last_use(library: ctypes.CDLL) -> None:
     steps = plan(library, graph_of(nodes), {}, {"x": 4})
     assert steps is not None
     assert [step.last for step in steps] == [("x",), (), ("a", "b")]
+
+
+def test_a_plan_keeps_no_weights(library: ctypes.CDLL) -> None:
+    data = catalog.open_model("cwic-s").data
+    graph = data.graphs["features"]
+    weights = {name: np.array(each) for name, each in data.weights(graph.weights()).items()}
+    watched = [weakref.ref(each) for each in weights.values()]
+    steps = plan(library, graph, weights, {"x": 3})
+    assert steps is not None
+    del weights
+    gc.collect()
+    assert not any(each() is not None for each in watched)

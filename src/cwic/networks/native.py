@@ -26,7 +26,7 @@ VECTOR = 16
 QUANTISED = "/quantised"
 """Ends the names of maps as whole numbers: their floats have the names of the graph."""
 
-ELEMENTWISE: dict[str, Callable[..., Any]] = {
+ELEMENTWISE: dict[str, np.ufunc] = {
     "Abs": np.abs,
     "Add": np.add,
     "Div": np.divide,
@@ -114,6 +114,7 @@ class _Planner:
         else:
             need(node.operator in ELEMENTWISE)
             work = ELEMENTWISE[node.operator]
+            need(len(node.inputs) == work.nin)
             constants = [self._constant(name) if name in self._weights else None for name in node.inputs]
             channels = [self._channels[name] for name in node.inputs if name in self._channels]
             need(bool(channels))
@@ -140,8 +141,8 @@ class _Planner:
             yield Step(lambda *maps: depthwise(_joined(maps)), parts, output)
         elif weight.shape[0] > weight.shape[1]:
             # Maps that have few channels beside the outputs are put together, so that outputs are added to less often.
-            convolution = Convolution(self._library, weight, bias, [weight.shape[1]])
-            yield Step(lambda *maps: convolution(quantised(self._library, _joined(maps))), parts, output)
+            library, convolution = self._library, Convolution(self._library, weight, bias, [weight.shape[1]])
+            yield Step(lambda *maps: convolution(quantised(library, _joined(maps))), parts, output)
         else:
             for part in parts:
                 need(self._channels[part] % 2 == 0)
@@ -213,7 +214,7 @@ class _Planner:
         """Return a tensor that maps are added to or multiplied by: a single number."""
         tensor = self._tensor(name)
         need(tensor.size == 1)
-        return tensor.reshape(1, 1, 1)
+        return tensor.reshape(1, 1, 1).copy()
 
 
 def _with_last_uses(steps: Sequence[Step], outputs: Sequence[str]) -> list[Step]:
