@@ -26,15 +26,16 @@ VECTOR = 16
 QUANTISED = "/quantised"
 """Ends the names of maps as whole numbers: their floats have the names of the graph."""
 
-ELEMENTWISE: dict[str, np.ufunc] = {
-    "Abs": np.abs,
-    "Add": np.add,
-    "Div": np.divide,
-    "Log": np.log,
-    "Min": np.minimum,
-    "Mul": np.multiply,
-    "Sub": np.subtract,
+ELEMENTWISE: dict[str, tuple[Callable[..., Any], int]] = {
+    "Abs": (np.abs, 1),
+    "Add": (np.add, 2),
+    "Div": (np.divide, 2),
+    "Log": (np.log, 1),
+    "Min": (np.minimum, 2),
+    "Mul": (np.multiply, 2),
+    "Sub": (np.subtract, 2),
 }
+"""Operators by name, each with the number of its inputs."""
 
 
 class Step(NamedTuple):
@@ -113,8 +114,8 @@ class _Planner:
             yield self._step(lambda x: np.maximum(x, x * slope), node, self._channels[node.inputs[0]])
         else:
             need(node.operator in ELEMENTWISE)
-            work = ELEMENTWISE[node.operator]
-            need(len(node.inputs) == work.nin)
+            work, count = ELEMENTWISE[node.operator]
+            need(len(node.inputs) == count)
             constants = [self._constant(name) if name in self._weights else None for name in node.inputs]
             channels = [self._channels[name] for name in node.inputs if name in self._channels]
             need(bool(channels))
