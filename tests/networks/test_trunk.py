@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cwic.models import catalog
@@ -48,6 +49,19 @@ def test_what_is_nearly_a_synthesis_is_none(place: int, change: dict[str, Any]) 
     nodes = list(graph.nodes)
     nodes[place] = nodes[place]._replace(**change)
     assert synthesis_of(graph._replace(nodes=tuple(nodes)), weights) is None
+
+
+@pytest.mark.parametrize(("width", "is_known"), [(48, True), (24, False)])
+def test_the_width_is_one_that_c_has(width: int, is_known: bool) -> None:
+    graph, weights = synthesis("cwic-s")
+    changed = {192: width, 384: 2 * width, 768: 4 * width}
+    others = {name: np.zeros([changed.get(side, side) for side in each.shape]) for name, each in weights.items()}
+    others["g_s.block_transform.weight"] = np.zeros((192, width, 1, 1))
+    nodes = [
+        node._replace(attributes={key: width if value == 192 else value for key, value in node.attributes.items()})
+        for node in graph.nodes
+    ]
+    assert (synthesis_of(graph._replace(nodes=tuple(nodes)), others) is not None) == is_known
 
 
 def test_a_graph_that_is_too_short_is_none() -> None:

@@ -16,13 +16,10 @@ from numpy.typing import NDArray
 
 from cwic.networks.graph import Graph, Node
 from cwic.networks.native_layers import Block, Convolution, Depthwise, Linear, quantised
-from cwic.networks.trunk import BLOCK, LAYERS, USES_INSIDE, UnknownError, is_block, kind_of, names_in, need
+from cwic.networks.trunk import BLOCK, LAYERS, USES_INSIDE, VECTOR, UnknownError, is_block, kind_of, names_in, need
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, NDArray[Any]]
-VECTOR = 16
-"""Depth-wise convolutions in C have a multiple of so many channels."""
-
 QUANTISED = "/quantised"
 """Ends the names of maps as whole numbers: their floats have the names of the graph."""
 
@@ -181,7 +178,6 @@ class _Planner:
         channels = self._channels.get(names["x"], 0)
         return (
             names["x"] not in self._parts_of
-            and channels % VECTOR == 0
             and is_block(names, nodes, self._weights, channels)
             and names["spatial"] in self._graph.inputs
             and names["channel"] in self._graph.inputs

@@ -29,6 +29,8 @@ BLOCK = (
 )
 """The operators of a block of a trunk, as an export writes them (`cwic.lab.cwic_export`)."""
 _SPLIT = 7
+VECTOR = 16
+"""Depth-wise convolutions in C have a multiple of so many channels."""
 LAYERS = ("expand", "project", "gate", "merge", "depthwise")
 """The layers of a block, in the order in which C takes their weights."""
 USES_INSIDE = Counter(name for node in BLOCK for name in node.inputs if any(name in before.outputs for before in BLOCK))
@@ -91,7 +93,8 @@ def is_block(names: Mapping[str, str], nodes: Sequence[Node], weights: Weights, 
     shapes = [weights[names[f"{layer}.weight"]].shape[:2] for layer in LAYERS]
     square, split = (channels, channels), nodes[_SPLIT].attributes
     return (
-        kinds == ["pointwise", "depthwise", "pointwise", "pointwise", "pointwise"]
+        channels % VECTOR == 0
+        and kinds == ["pointwise", "depthwise", "pointwise", "pointwise", "pointwise"]
         and shapes == [square, square, (2 * channels, channels), square, (channels, 1)]
         and (split.get("axis"), split.get("num_outputs")) == (1, 2)
     )
