@@ -24,7 +24,7 @@ def test_the_page_is_measured() -> None:
     assert one[0] == "1"
     assert int(several[0]) >= 1
     for row in (one, several):
-        assert 8 < float(row[1]) < 12
+        assert 4 < float(row[1]) < 6  # without ONNX Runtime Web, which has 3.7
         first_small, first_whole, small, whole = map(int, row[2:])
         assert 0 < first_small < first_whole
         assert 0 < small <= whole

@@ -21,6 +21,7 @@ from cwic.errors import InputError, LimitError, OutputExistsError
 from cwic.image.files import (
     UNREAD,
     check_output,
+    format_of_suffix,
     open_image,
     open_unread,
     read_bytes,
@@ -221,3 +222,11 @@ def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) ->
         remove_temporary(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([open_still, *others])
     remove_temporary(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "name"),
+    [(".png", "PNG"), (".JPG", "JPEG"), (".webp", "WEBP"), (".tga", "TGA"), (".cwic.txt", None), ("", None)],
+)
+def test_a_suffix_tells_the_format(suffix: str, name: str | None) -> None:
+    assert format_of_suffix(suffix) == name

@@ -15,6 +15,7 @@ from cwic.cli.timing import Seconds, Stopwatch
 from cwic.cli.whole import is_whole_picture
 from cwic.container.header import MAX_BYTES, Header
 from cwic.errors import FormatError
+from cwic.image.files import format_of_suffix
 
 
 @dataclass
@@ -113,8 +114,7 @@ def format_of(target: str) -> str:
 
     from PIL import Image
 
-    Image.preinit()  # the most common formats; all take a while
-    format = Image.EXTENSION.get(suffix) or Image.registered_extensions().get(suffix)
+    format = format_of_suffix(suffix)
     if format is None or format not in Image.SAVE:
         raise typer.BadParameter(f"{shown(target)}: no format to write pictures in has the suffix '{suffix}'")
     return format

@@ -9,6 +9,7 @@ import typer
 from cwic.cli import batch, files, options, pair
 from cwic.cli.encoding import Encoding, line
 from cwic.cli.tree import Patterns, plan_all
+from cwic.image.files import format_of_suffix
 
 _WITHOUT_PIXELS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 """Formats that Pillow names but reads only with other programs, or not at all."""
@@ -88,5 +89,5 @@ def is_picture(suffix: str) -> bool:
     """Return whether files with this suffix are pictures that Pillow can read."""
     from PIL import Image
 
-    format = Image.registered_extensions().get(suffix.lower())
+    format = format_of_suffix(suffix)
     return format in Image.OPEN and format not in _WITHOUT_PIXELS

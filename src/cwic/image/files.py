@@ -126,6 +126,14 @@ def _repaired(source: bytes | str | os.PathLike[str], *, loaded: bool) -> Image.
     return found
 
 
+def format_of_suffix(suffix: str) -> str | None:
+    """Return Pillow's name of the format whose files have a suffix, such as ".png", or None if there is none."""
+    from PIL import Image
+
+    Image.preinit()  # the most common formats; to know all takes a while
+    return Image.EXTENSION.get(suffix.lower()) or Image.registered_extensions().get(suffix.lower())
+
+
 def check_output(path: str | os.PathLike[str], *, force: bool, source: str | os.PathLike[str] | None = None) -> None:
     """Refuse an output that must not be written, before any work is done for it.
 
