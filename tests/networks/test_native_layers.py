@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cwic import libraries
 from cwic.libraries import LIBRARY_VARIABLE, usable
+from cwic.networks import native_layers
 from cwic.networks.native_layers import GROUP, Block, Convolution, Depthwise, Linear, quantised
 from cwic.threads import THREADS_VARIABLE
 
@@ -31,7 +32,9 @@ def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(params=["1", "3"])
 def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many threads, each with bands of its own, however little the work."""
     monkeypatch.setenv(THREADS_VARIABLE, request.param)
+    monkeypatch.setattr(native_layers, "LEAST_WORK", 1)
 
 
 def normal(*shape: int, seed: int = 0) -> Floats:
@@ -206,3 +209,14 @@ def test_gains_of_another_shape_are_refused(library: ctypes.CDLL) -> None:
 def test_layers_of_sizes_that_c_does_not_have_are_an_error(library: ctypes.CDLL) -> None:
     with pytest.raises(MemoryError):
         Linear(library, normal(8, 3, 1, 1), normal(8))
+
+
+@pytest.mark.parametrize(("width", "count"), [(8, 1), (64, 4)])
+def test_little_work_is_not_shared_out(
+    library: ctypes.CDLL, width: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bands: list[int] = []
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
+    monkeypatch.setattr(native_layers, "in_bands", lambda height, rows, work: bands.append(-(-height // rows)))
+    Linear(library, normal(192, 192, 1, 1), normal(192))(normal(32, width, 192))
+    assert bands == [count]

@@ -19,6 +19,11 @@ from cwic.threads import in_bands, thread_count
 
 Floats = NDArray[np.float32]
 
+TAPS = 9
+PASS_COST = 8
+"""What passing over a number costs, in multiplications."""
+LEAST_WORK = 10**7
+"""The multiplications that are worth a band: a core makes them in a twentieth of a millisecond."""
 GROUP = 8
 """Positions that C multiplies at a time: it may read so many after the last of a map."""
 
@@ -51,7 +56,7 @@ class Linear:
                 self._handle.pointer, x[first:].ctypes.data, (last - first) * w, out[first:].ctypes.data
             ))  # fmt: skip
 
-        _in_bands(h, band)
+        _in_bands(h, w * self._inputs * self._outputs, band)
         return out
 
 
@@ -88,7 +93,7 @@ class Convolution:
                     part.pointer, x.whole.ctypes.data, x.steps.ctypes.data, w, first, last, out.ctypes.data, number > 0
                 )
 
-        _in_bands(h, band)
+        _in_bands(h, TAPS * w * sum(self._channels) * self._outputs, band)
         return out
 
 
@@ -102,7 +107,7 @@ def quantised(library: ctypes.CDLL, x: Floats) -> Quantised:
     def band(first: int, last: int) -> None:
         library.floats_quantise(x.ctypes.data, w, channels, first, last, whole.ctypes.data, steps.ctypes.data)
 
-    _in_bands(h, band)
+    _in_bands(h, PASS_COST * w * channels, band)
     return Quantised(h, w, whole, steps)
 
 
@@ -125,7 +130,7 @@ class Depthwise:
                 self._handle.pointer, padded.ctypes.data, w, first, last, self._gain.ctypes.data, out.ctypes.data
             )
 
-        _in_bands(h, band)
+        _in_bands(h, PASS_COST * w * len(self._gain), band)
         return out
 
 
@@ -152,13 +157,17 @@ class Block:
                 self._handle.pointer, x.ctypes.data, h, w, first, last, gains, out.ctypes.data
             ))  # fmt: skip
 
-        _in_bands(h, band)
+        _in_bands(h, 5 * w * self._channels**2, band)
         return out
 
 
-def _in_bands(height: int, work: Callable[[int, int], None]) -> None:
-    """A band for each thread: at its borders a block has a few rows to do twice."""
-    in_bands(height, -(-height // (2 * thread_count())), work)
+def _in_bands(height: int, cost: int, work: Callable[[int, int], None]) -> None:
+    """Two bands for each thread, or fewer: helpers gain nothing by little work, and a block does its borders twice.
+
+    `cost` are the multiplications of a row.
+    """
+    bands = max(1, min(2 * thread_count(), height * cost // LEAST_WORK))
+    in_bands(height, -(-height // bands), work)
 
 
 def _sides(x: Floats, channels: int) -> tuple[int, int]:
