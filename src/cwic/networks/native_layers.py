@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 
 TAPS = 9
 PASS_COST = 8
-"""What passing over a number costs, in multiplications."""
+"""The cost of passing over a number, in multiplications."""
 LEAST_WORK = 10**7
 """The multiplications that are worth a band: a core makes them in a twentieth of a millisecond."""
 GROUP = 8
