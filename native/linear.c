@@ -11,7 +11,6 @@
 #define LARGEST_SUM 2147483647.0
 #define SMALLEST 1e-30f         // a position or a row of weights that is nowhere larger counts as zero,
 #define LARGEST 1e30            // and so does a row of weights that is larger than this, or no number
-#define ROUNDER 12582912.0f     // 1.5 * 2^23: added to a small number, it leaves the nearest whole one in the low bits
 
 // The factor by which weights become whole numbers: no sum of products with inputs may leave 32 bits.
 static double scale_of(const float *weight, int inputs) {
@@ -49,12 +48,6 @@ void linear_fill(Linear *layer, const float *weight, const float *bias) {
     }
 }
 
-static inline int32_t bits_of(float x) {
-    int32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
 void quantise(const float *restrict x, int inputs, int count, int16_t *restrict out, float *restrict steps) {
     for (int i = 0; i < count; i++, x += inputs, out += inputs) {
         // The bits of floats without a sign are in the order of their sizes.
@@ -63,9 +56,7 @@ void quantise(const float *restrict x, int inputs, int count, int16_t *restrict 
             int32_t size = bits_of(x[k]) & 0x7fffffff;
             bits = size > bits ? size : bits;
         }
-        float largest;
-        memcpy(&largest, &bits, sizeof bits);
-        float scale = largest > SMALLEST ? LARGEST_INPUT / largest : 0;
+        float largest = float_of(bits), scale = largest > SMALLEST ? LARGEST_INPUT / largest : 0;
         steps[i] = largest / LARGEST_INPUT;
         for (int k = 0; k < inputs; k++) out[k] = (int16_t)bits_of(x[k] * scale + ROUNDER);
     }

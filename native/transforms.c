@@ -5,7 +5,6 @@
 #include "memory.h"
 #include "vectors.h"
 
-#define ROUNDER 12582912.0f  // 1.5 * 2^23, as in linear.c
 #define CHUNK 32  // positions that are worked on at a time, so that they stay in the nearest cache
 
 // Room for the positions of a chunk, and for those that a multiplication reads after them.
@@ -84,9 +83,14 @@ void block_fill(TrunkBlock *block, const float *const weights[10], float slope) 
 // A row of the expanded map, with a border of zeros at both ends; zeros for rows beyond the map.
 static void expand_row(const TrunkBlock *block, const float *x, int h, int w, int row, Room *room, float *restrict out) {
     int channels = block->expand.inputs;
-    memset(out, 0, (size_t)(w + 2) * channels * sizeof *out);
-    if (row < 0 || row >= h) return;
+    size_t position = channels * sizeof *out;
+    if (row < 0 || row >= h) {
+        memset(out, 0, (w + 2) * position);
+        return;
+    }
+    memset(out, 0, position);
     x += (size_t)row * w * channels, out += channels;
+    memset(out + (size_t)w * channels, 0, position);
     float slope = block->slope;
     for (int i = 0; i < w; i += CHUNK) {
         int n = at_most(w - i, CHUNK);
@@ -105,14 +109,12 @@ static void gated(const float *restrict gates, const float *restrict gain, int c
         float power = b[c] * -1.44269504f;
         power = power < 126 ? power : 126;
         power = power > -126 ? power : -126;
-        float moved = power + ROUNDER, part = power - (moved - ROUNDER), factor;
+        float moved = power + ROUNDER, part = power - (moved - ROUNDER);
         float exp2 = 1.3333558e-3f;
         exp2 = exp2 * part + 9.6181291e-3f, exp2 = exp2 * part + 5.5504109e-2f, exp2 = exp2 * part + 2.4022651e-1f;
         exp2 = exp2 * part + 6.9314718e-1f, exp2 = exp2 * part + 1;
-        int32_t bits;
-        memcpy(&bits, &moved, sizeof bits);
-        bits = (int32_t)((uint32_t)bits << 23) + (127 << 23);  // what moves out at the top belongs to ROUNDER
-        memcpy(&factor, &bits, sizeof factor);
+        // What moves out at the top belongs to ROUNDER.
+        float factor = float_of((int32_t)((uint32_t)bits_of(moved) << 23) + (127 << 23));
         out[c] = gates[c] * gain[c] / (1 + exp2 * factor);
     }
 }

@@ -78,5 +78,20 @@ static inline void store(int32_t *to, Ints from) { memcpy(to, &from, sizeof from
 
 #endif
 
+// 1.5 * 2^23: added to a small float, it leaves the nearest whole number in the low bits.
+#define ROUNDER 12582912.0f
+
+static inline int32_t bits_of(float x) {
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+static inline float float_of(int32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 // Floats that are computed in order: LANES at once, from any address.
 typedef float Floats __attribute__((vector_size(4 * LANES), aligned(4), may_alias));

@@ -67,13 +67,12 @@ def page_model(name: str, *, analysis: bool = False) -> bytes:
         raise ModelError(f"{name} is of the family {data.config.family}, which the page does not decode")
     _prove_bounds(data, data.config)
     graphs = {key: data.graphs[key] for key in (ANALYSIS if analysis else DECODER)}
-    g_s = data.graphs["g_s"]
-    synthesis = None if analysis else synthesis_of(g_s, data.weights(g_s.weights()))
-    tensors: dict[str, NDArray[Any]]
+    synthesis, tensors = None, dict[str, NDArray[Any]]()
+    if not analysis:
+        tensors |= data.weights(graphs["g_s"].weights())
+        synthesis = synthesis_of(graphs["g_s"], tensors)
     if synthesis is None:
         tensors = {NETWORK + key: _network(data, graph) for key, graph in graphs.items()}
-    else:
-        tensors = dict(data.weights(g_s.weights()))
     tensors |= dict(data.weights([gain for graph in graphs.values() for gain in graph.gains()]))
     if not analysis:
         tensors |= {EXACT + key: array for key, array in data.exact.items()}
