@@ -99,8 +99,8 @@ def encode(
         robust: instead of a side of tiles: tiles so small that damage to one of them leaves most of the picture, at
             least five sixths from 0.1 megapixels on. Files grow by 1 to 5 %: docs/tiles.md.
         effort: 1 (fastest) to 9 (smallest): how long to look for fewer bits at the same quality. From 6 on latents are
-            refined for the picture at hand: 7 takes 13 to 20 times as long as the default, 9 about a hundred times.
-            No file gets worse. That is for models tuned to PSNR alone. docs/effort.md has figures.
+            refined for the picture at hand: 7 takes 13 to 20 times as long as the default, 9 with `s` about a
+            hundred times. No file gets worse. That is for models tuned to PSNR alone. docs/effort.md has figures.
         jobs: tiles to work on at a time, in threads.
         device: where the networks run, `cpu` or `cuda`. It does not change what the file decodes to.
         limits: the largest picture to accept.
