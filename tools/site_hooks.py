@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cwic.cli import app
+from cwic.cli.app import COMMANDS, app_of
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -100,7 +100,7 @@ def cli_reference() -> str:
     import typer
     from typer.cli import get_docs_for_click
 
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(app_of(COMMANDS))
     context = typer.Context(command, info_name="cwic")
     return get_docs_for_click(obj=command, ctx=context, name="cwic", title="Command line")
 

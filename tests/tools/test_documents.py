@@ -41,9 +41,9 @@ def _commands(document: Path) -> list[list[str]]:
 def _root() -> Any:
     import typer
 
-    from cwic.cli import app
+    from cwic.cli.app import COMMANDS, app_of
 
-    return typer.main.get_command(app)
+    return typer.main.get_command(app_of(COMMANDS))
 
 
 def _options(words: list[str]) -> tuple[str, set[str]]:

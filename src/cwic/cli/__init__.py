@@ -5,65 +5,27 @@ missing or different, 5 target not reachable, 6 output exists, 130 interrupted. 
 highest code among them. An error that is none of cwic's own is reported in one line too, with code 1.
 
 Numpy and Pillow are imported inside the commands that need them, so that `cwic info` answers at once. The same holds
-for torch, which only `train`, `export`, `data shard`, `models import` and `models show` without weights need.
+for torch, which only `train`, `export`, `data shard`, `models import` and `models show` without weights need. This
+module imports nothing: every process that works on files of a folder does so through it.
 """
 
 from __future__ import annotations
 
-import sys
-from io import TextIOWrapper
-from typing import Annotated
-
-import typer
-
-import cwic
-from cwic.cli import cluster, data, decode, desktop, encode, eval, export, info, models, thumbnail, train, view
-
-app = typer.Typer(
-    help="cwic: a learned image codec. A photograph to a small file and back.",
-    no_args_is_help=True,
-    add_completion=True,
-    # Plain text and plain tracebacks: rich would cost every command its import.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("encode")(encode.encode)
-app.command("decode")(decode.decode)
-app.add_typer(cluster.app, name="batch")
-app.command("info")(info.info)
-app.command("thumbnail")(thumbnail.thumbnail)
-app.add_typer(desktop.app, name="desktop")
-app.command("view")(view.view)
-app.add_typer(models.app, name="models")
-app.command("train")(train.train)
-app.command("export")(export.export)
-app.add_typer(data.app, name="data")
-app.add_typer(eval.app, name="eval")
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"cwic {cwic.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
-    ] = False,
-) -> None:
-    pass
-
 
 def main() -> None:
     """Run the command line, and exit with its code."""
+    import os
+    import sys
+    from io import TextIOWrapper
+
+    from cwic.cli.app import COMMANDS, app_of
+
     if isinstance(sys.stdout, TextIOWrapper):
         # A name that the terminal cannot show is printed with escapes instead of ending the run.
         sys.stdout.reconfigure(errors="backslashreplace")
+    wanted = sys.argv[1:2]
+    is_one = wanted and wanted[0] in COMMANDS and "_CWIC_COMPLETE" not in os.environ
     try:
-        app(prog_name="cwic")
+        app_of(wanted if is_one else COMMANDS)(prog_name="cwic")
     except KeyboardInterrupt:
         sys.exit(130)
