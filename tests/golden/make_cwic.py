@@ -31,14 +31,15 @@ def golden_files(photograph: Image.Image) -> dict[str, bytes]:
     squares = photograph.crop((0, 40, 192, 168))
     metadata = cwic.Metadata(b"profile", b"MM\0*\0\0\0\x08\0\0", b"<x/>")
     return {
-        "cwic_s": cwic.encode(photograph, quality=40, model="cwic-s", strip=True),
+        "cwic_s": cwic.encode(photograph, quality=40, model="cwic-s-1", strip=True),
+        "cwic_s_2": cwic.encode(photograph.crop((80, 70, 272, 198)), quality=55, model="cwic-s", strip=True),
         "cwic_m": cwic.encode(photograph.crop((100, 60, 292, 188)), quality=60, model="cwic-m-1", strip=True),
         "cwic_m_2": cwic.encode(photograph.crop((40, 80, 232, 208)), quality=50, model="cwic-m", strip=True),
         "cwic_s_eye_2": cwic.encode(photograph.crop((60, 40, 252, 168)), quality=70, model="cwic-s-eye", strip=True),
         "cwic_m_eye_2": cwic.encode(photograph.crop((130, 90, 322, 218)), quality=60, model="cwic-m-eye", strip=True),
         "cwic_s_ms_ssim": cwic.encode(squares, quality=30, model="cwic-s-ms-ssim-1", strip=True),
         "cwic_s_ms_ssim_2": cwic.encode(squares, quality=70, model="cwic-s-ms-ssim", strip=True),
-        "cwic_s_tiled": cwic.encode(tiled, quality=60, model="cwic-s", tile=128, metadata=metadata),
+        "cwic_s_tiled": cwic.encode(tiled, quality=60, model="cwic-s-1", tile=128, metadata=metadata),
     }
 
 

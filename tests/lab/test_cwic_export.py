@@ -73,7 +73,8 @@ def test_the_graphs_give_what_the_trained_networks_give(
     for level in (0, 417, 1000):
         at = torch.tensor([level])
         y = model.g_a(x, at)
-        torch.testing.assert_close(analyse(exported, x, level), y, rtol=1e-4, atol=1e-4)
+        # The Haar maps are stored in half precision.
+        torch.testing.assert_close(analyse(exported, x, level), y, rtol=1e-3, atol=1e-3 * max(1, y.abs().max().item()))
 
         y_in, gain = y[:, :, :8, :4], torch.exp2(model.prior.exact.log2_gain(at))[:, :, None, None]
         z = model.prior.h_a(features(y_in * gain, gain, dim=1), at)
@@ -85,7 +86,7 @@ def test_the_graphs_give_what_the_trained_networks_give(
         step = torch.from_numpy(np.exp2(-exported._prior.log2_gain(level) / 256.0 - VALUE_BITS))
         x_hat = model.g_s((y_hat * step).permute(2, 0, 1)[None].float(), at)
         found = torch.from_numpy(exported.synthesise(y_hat.numpy(), level))
-        torch.testing.assert_close(found, x_hat, rtol=1e-4, atol=1e-4 * max(1, x_hat.abs().max().item()))
+        torch.testing.assert_close(found, x_hat, rtol=1e-3, atol=1e-3 * max(1, x_hat.abs().max().item()))
 
 
 @pytest.mark.parametrize("level", [0, 417, 1000])

@@ -103,7 +103,7 @@ def _analysis(g_a: Analysis, weights: Weights) -> Graph:
     matrix = g_a.haar.weight.double() * g_a.frequency_scale.double().repeat_interleave(4)
     matrix = matrix / g_a.y_scale.double()[:, None]
     y = graph.add("SpaceToDepth", features, blocksize=2)
-    y = graph.linear_map(y, "haar", from_space_to_depth(matrix, 2))
+    y = graph.linear_map(y, "haar", from_space_to_depth(matrix, 2), exact=False)
     return graph.graph(_attention_branch(graph, y, "attention", g_a.attention))
 
 
@@ -137,7 +137,7 @@ def _synthesis(g_s: Synthesis, weights: Weights) -> Graph:
     y = _attention_branch(graph, graph.input("y_hat"), "attention", g_s.attention)
     scale = g_s.frequency_scale.double()
     matrix = g_s.haar.weight.double() * g_s.y_scale.double() / scale.repeat_interleave(4)[:, None]
-    features = graph.add("DepthToSpace", graph.linear_map(y, "haar", matrix), blocksize=2, mode="CRD")
+    features = graph.add("DepthToSpace", graph.linear_map(y, "haar", matrix, exact=False), blocksize=2, mode="CRD")
     features = _trunk(graph, features, g_s)
     matrix = g_s.block_transform.weight.double() * scale
     planes = graph.linear_map(features, "block_transform", matrix, torch.full((len(matrix),), 0.5))

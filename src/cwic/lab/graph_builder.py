@@ -91,11 +91,11 @@ class GraphBuilder:
         strides = list(conv.stride)
         return self.add("Conv", x, *names, group=conv.groups, pads=[top, left, top, left], strides=strides)
 
-    def linear_map(self, x: str, name: str, weight: Tensor, bias: Tensor | None = None) -> str:
-        """Add a 1x1 convolution with `weight` `[C_out, C_in]`, in float32."""
-        names = [self.weight(f"{name}.weight", weight[:, :, None, None], exact=True)]
+    def linear_map(self, x: str, name: str, weight: Tensor, bias: Tensor | None = None, *, exact: bool = True) -> str:
+        """Add a 1x1 convolution with `weight` `[C_out, C_in]`; it and the `bias` stay float32 if `exact`."""
+        names = [self.weight(f"{name}.weight", weight[:, :, None, None], exact=exact)]
         if bias is not None:
-            names.append(self.weight(f"{name}.bias", bias, exact=True))
+            names.append(self.weight(f"{name}.bias", bias, exact=exact))
         return self.add("Conv", x, *names, group=1, pads=[0, 0, 0, 0], strides=[1, 1])
 
     def transposed(self, x: str, name: str, conv: nn.ConvTranspose2d) -> str:

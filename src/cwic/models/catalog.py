@@ -70,14 +70,14 @@ CATALOG = {
     for row in (
         CatalogRow("cwic-s", "small: any quality 0-100, fast on an ordinary processor", CwicConfig(), True, "s"),
         CatalogRow("cwic-s-eye", "cwic-s trained for the eye: the default", CwicConfig(), True, "s", EYE),
-        CatalogRow("cwic-m", "middle: an eighth fewer bits, in two to three times the time", _MIDDLE, True, "m"),
+        CatalogRow("cwic-m", "middle: 6 % fewer bits, in two to three times the time", _MIDDLE, True, "m"),
         CatalogRow("cwic-m-eye", "cwic-m trained for the eye", _MIDDLE, True, "m", EYE),
         CatalogRow("cwic-s-ms-ssim", "cwic-s trained for MS-SSIM instead of PSNR", CwicConfig(), True, "s", MS_SSIM),
         CatalogRow("cwam2024", "the published network (Mudgal & Liu, ISVC 2024)", Cwam2024Config(), False),
         CatalogRow("mean-scale-hyperprior", "its plain ground: no attention, no context", _PLAIN, False),
     )
 }
-EARLIER = ("cwic-m-1", "cwic-s-eye-1", "cwic-m-eye-1", "cwic-s-ms-ssim-1")
+EARLIER = ("cwic-s-1", "cwic-m-1", "cwic-s-eye-1", "cwic-m-eye-1", "cwic-s-ms-ssim-1")
 """Earlier weights of models. They are in the package for the files that were made with them, and are not offered."""
 SIZES = ("s", "m")
 DEFAULT_SIZE, DEFAULT_TUNE = "s", EYE
