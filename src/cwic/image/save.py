@@ -18,6 +18,8 @@ _NAMES = {"icc": "the ICC profile", "exif": "EXIF", "xmp": "XMP"}
 _HOLDERS = {"PNG", "JPEG", "WEBP", "TIFF", "AVIF"}
 _WITH_RESOLUTION = {"PNG", "JPEG", "TIFF", "BMP", "DIB"}
 _TIFF_XMP, _EXIF_DIRECTORY, _INTEROPERABILITY = 700, 0x8769, 0xA005
+_QUICK: dict[str, dict[str, Any]] = {"PNG": {"compress_level": 4}}
+"""Options that cost nothing but some bytes: a PNG takes less than half the time of Pillow's default, and 3 % more."""
 _SIDE = 16
 """Of a picture to try a format with, in pixels."""
 
@@ -67,7 +69,7 @@ def _code_as(image: Image.Image, format: str, more: dict[str, Any]) -> Coded:
     dpi = dots_per_inch(resolution_in(given.exif))
     if dpi is not None and format in _WITH_RESOLUTION:
         options["dpi"] = dpi[::-1] if turn and orientation > 4 else dpi
-    data = _saved(image, format, options | more)
+    data = _saved(image, format, _QUICK.get(format, {}) | options | more)
     return Coded(data.getbuffer(), lost + _pixels_lost(image, data), turn)
 
 

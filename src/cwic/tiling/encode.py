@@ -11,10 +11,12 @@ from cwic.container.chunks import TILE, Chunk, pack_tile
 from cwic.image.arrays import to_floats
 from cwic.image.geometry import pad_to
 from cwic.image.picture import Picture
+from cwic.latents.symbols import CodedLatents
 from cwic.models.base import CodingModel
 from cwic.models.refine import DEFAULT_EFFORT, Goal, compress
 from cwic.progress import counted
 from cwic.stages import stage
+from cwic.tiling.astray import AHEAD, CHECKED_LEVELS, astray
 from cwic.tiling.grid import Box, Tiles
 from cwic.tiling.lossless_tile import lossless_if_better
 from cwic.tiling.parallel import workers
@@ -49,6 +51,8 @@ class TileEncoder:
             with stage("coding"):
                 # latents -> symbols -> bytes, by the integer ones
                 coded = compress(self._model, y, lambda: self._goal(index), level, index, effort)
+                if self._model.data.config.variable_rate and level <= CHECKED_LEVELS:
+                    coded = self._kept_from_going_astray(coded, y, level, index, effort)
                 rows, columns = self._tiles.visible(index).rows_and_columns
                 lossless = lossless_if_better(self._model, self._picture.pixels[rows, columns], coded, level)
             return lossless or Chunk(TILE, pack_tile(coded.crc, coded.data))
@@ -63,6 +67,16 @@ class TileEncoder:
         y = self._model.finish_analysis(self._prepare(index, region), level)
         rows, columns = box.relative_to(region).in_latents().rows_and_columns
         return np.ascontiguousarray(y[:, :, rows, columns])
+
+    def _kept_from_going_astray(
+        self, coded: CodedLatents, y: Floats, level: int, index: int, effort: int
+    ) -> CodedLatents:
+        """Return the coded latents `y` of a tile, or others where the decoder would lose its way with these."""
+        there = astray(self._model.synthesise(coded.y_hat, level))
+        if not there.any():
+            return coded
+        y = np.where(there, self.analyse(index, level + AHEAD), y)
+        return compress(self._model, y, lambda: self._goal(index), level, index, effort)
 
     def _goal(self, index: int) -> Goal:
         """Return the pixels that the latents of a tile should give, without those that depend on other tiles."""
