@@ -6,7 +6,7 @@ highest code among them. An error that is none of cwic's own is reported in one 
 
 Numpy and Pillow are imported inside the commands that need them, so that `cwic info` answers at once. The same holds
 for torch, which only `train`, `export`, `data shard`, `models import` and `models show` without weights need. This
-module imports nothing: every process that works on files of a folder does so through it.
+module imports nothing, because every process that works on files of a folder imports it.
 """
 
 from __future__ import annotations

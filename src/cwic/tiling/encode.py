@@ -50,7 +50,7 @@ class TileEncoder:
                 y = self.analyse(index, level)  # pixels -> latents, by the float networks
             with stage("coding"):
                 # latents -> symbols -> bytes, by the integer ones
-                coded = compress(self._model, y, lambda: self._goal(index), level, index, effort)
+                coded = self._compressed(y, level, index, effort)
                 if self._model.data.config.variable_rate and level <= CHECKED_LEVELS:
                     coded = self._kept_from_going_astray(coded, y, level, index, effort)
                 rows, columns = self._tiles.visible(index).rows_and_columns
@@ -75,7 +75,9 @@ class TileEncoder:
         there = astray(self._model.synthesise(coded.y_hat, level))
         if not there.any():
             return coded
-        y = np.where(there, self.analyse(index, level + AHEAD), y)
+        return self._compressed(np.where(there, self.analyse(index, level + AHEAD), y), level, index, effort)
+
+    def _compressed(self, y: Floats, level: int, index: int, effort: int) -> CodedLatents:
         return compress(self._model, y, lambda: self._goal(index), level, index, effort)
 
     def _goal(self, index: int) -> Goal:
