@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cwic import threads
-from cwic.threads import THREADS_VARIABLE, in_bands, thread_count
+from cwic.threads import THREADS_VARIABLE, at_work, in_bands, thread_count
 
 
 @pytest.mark.parametrize(("asked", "count"), [("3", 3), ("1", 1)])
@@ -43,6 +43,28 @@ def test_several_bands_are_in_work_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(THREADS_VARIABLE, "2")
     both = threading.Barrier(2, timeout=10)
     in_bands(2, 1, lambda *_: both.wait())
+
+
+def test_a_thread_at_work_takes_the_place_of_a_helper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
+    ready, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with at_work():
+            ready.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert ready.wait(10)
+    seen: set[int] = set()
+    in_bands(50, 1, lambda *_: seen.add(threading.get_ident()))
+    done.set()
+    thread.join()
+    assert seen == {threading.get_ident()}
+    both = threading.Barrier(2, timeout=10)
+    with at_work():  # this thread counts once, so one can help it
+        in_bands(2, 1, lambda *_: both.wait())
 
 
 def test_an_error_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,15 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from threading import Lock, get_native_id
+from threading import Lock, get_native_id, local
 
 THREADS_VARIABLE = "CWIC_THREADS"
 MOST_HELPERS = 64
 
 _lock = Lock()
 _pool: ThreadPoolExecutor | None = None
-_callers = 0
+_this = local()
+_working = 0
 _helper_ids: list[int] = []
 _kept_to: tuple[set[int], int] = (set(), 0)
 """The processors that helpers were kept to last, and how many helpers there were."""
@@ -32,14 +33,14 @@ def thread_count() -> int:
 def in_bands(height: int, rows: int, work: Callable[[int, int], None]) -> None:
     """Call `work(first, last)` for bands of up to `rows` rows that make up `height`, several at a time.
 
-    The caller works too. Helpers join it, as many as make up the number of threads with all callers of the moment, so
-    that two tiles in work share the processors without waiting for each other. Raises what `work` raises.
+    The caller works too. Helpers join it, as many as make up the number of threads with all that are at work at the
+    moment, so that two tiles in work share the processors without waiting for each other. Raises what `work` raises.
     """
     starts = deque(range(0, height, rows))
     helpers: list[Future[None]] = []
-    with _calling() as callers:
+    with at_work():
         try:
-            count = min(thread_count() - callers, len(starts) - 1)
+            count = min(thread_count() - _working, len(starts) - 1)
             if count > 0:
                 _keep_off_this_processor()
             with suppress(RuntimeError):  # no thread can start: there are too many, or the interpreter is about to end
@@ -55,17 +56,21 @@ def in_bands(height: int, rows: int, work: Callable[[int, int], None]) -> None:
 
 
 @contextmanager
-def _calling() -> Iterator[int]:
-    """Count a caller of `in_bands`, and give the number of all."""
-    global _callers
+def at_work() -> Iterator[None]:
+    """Inside, this thread keeps a processor to itself: the helpers of others are fewer by one, even between bands."""
+    global _working
+    if getattr(_this, "is_at_work", False):
+        yield
+        return
     with _lock:
-        _callers += 1
-        callers = _callers
+        _working += 1
+    _this.is_at_work = True
     try:
-        yield callers
+        yield
     finally:
+        _this.is_at_work = False
         with _lock:
-            _callers -= 1
+            _working -= 1
 
 
 def _work_off(starts: deque[int], rows: int, height: int, work: Callable[[int, int], None]) -> None:
@@ -116,8 +121,8 @@ _current_processor = _processor_call()
 
 def _after_fork() -> None:
     """No thread follows into a forked process."""
-    global _lock, _pool, _callers, _kept_to
-    _lock, _pool, _callers, _kept_to = Lock(), None, 0, (set(), 0)
+    global _lock, _pool, _this, _working, _kept_to
+    _lock, _pool, _this, _working, _kept_to = Lock(), None, local(), 0, (set(), 0)
     _helper_ids.clear()
 
 

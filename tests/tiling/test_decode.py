@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -173,6 +174,31 @@ def test_a_plain_tile_has_the_latents_that_its_pixels_would_be_written_with(mode
     shown = Picture(np.ascontiguousarray(picture.pixels[256:384, 128:256]), "RGB")
     decoder = TileDecoder(model, HEADER, lambda _: Chunk(PLAIN, encode_plain(shown.pixels, 0)))
     np.testing.assert_array_equal(decoder._decode_tile(13).y_hat, model.as_written(to_floats(shown), LEVEL))
+
+
+def test_no_thread_waits_at_the_end_of_a_row(
+    model: CwicModel, chunks: list[Chunk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CwicModel, "synthesis_halo", Halo(1, 1))
+    next_row = threading.Event()
+    most = 0
+    synthesise = TileDecoder._synthesise
+
+    def drawn(self: TileDecoder, block: Box, seen: Box, mode: str) -> np.ndarray:
+        nonlocal most
+        most = max(most, len(self._decoded))
+        if block == Tiles.of(HEADER).box(5):  # the last of the first row, which needs two rows of tiles
+            assert next_row.wait(10)
+        return synthesise(self, block, seen, mode)
+
+    def tile(index: int) -> Chunk:
+        if index >= 12:  # a tile of the third row, which blocks of the second are the first to need
+            next_row.set()
+        return chunks[index]
+
+    monkeypatch.setattr(TileDecoder, "_synthesise", drawn)
+    TileDecoder(model, HEADER, tile).decode(Box(0, 0, 500, 700), jobs=2)
+    assert most < 24  # the first tiles were forgotten before the last were decoded
 
 
 def test_latents_that_nothing_needs_any_more_are_forgotten(model: CwicModel, chunks: list[Chunk]) -> None:

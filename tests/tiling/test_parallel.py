@@ -5,6 +5,7 @@ from time import sleep
 
 import pytest
 
+from cwic.threads import THREADS_VARIABLE, in_bands
 from cwic.tiling.parallel import workers
 
 
@@ -18,6 +19,21 @@ def test_several_at_a_time() -> None:
     both = threading.Barrier(2, timeout=10)
     with workers(2) as each:
         assert len(list(each(lambda _: both.wait(), range(4)))) == 4
+
+
+def test_threads_that_work_side_by_side_do_not_help_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
+    both = threading.Barrier(2, timeout=10)
+
+    def work(_: int) -> set[int]:
+        both.wait()
+        seen: set[int] = set()
+        in_bands(50, 1, lambda *_: seen.add(threading.get_ident()))
+        both.wait()
+        return seen
+
+    with workers(2) as each:
+        assert [len(seen) for seen in each(work, range(2))] == [1, 1]
 
 
 def test_the_first_error_ends_the_work() -> None:

@@ -1,13 +1,14 @@
 """Decode tiles to pixels: latents tile by tile, then synthesis of each tile with the latents around it.
 
-Works through the picture by rows of tiles and keeps the latents of two rows and a strip: memory does not grow with
-the picture's height.
+Works through the picture by rows of tiles and keeps the latents of two rows, of a strip and of some tiles ahead: memory
+does not grow with the height of the picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import groupby
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 import numpy as np
@@ -75,23 +76,54 @@ class TileDecoder:
         picture = Picture(np.full(shape, GREY, np.uint8), mode)
 
         def draw(block: Box) -> None:
-            seen = block.within(area)
-            rows, columns = seen.relative_to(area).rows_and_columns
-            picture.pixels[rows, columns] = self._synthesise(block, seen, mode)
+            if self._is_intact(block):
+                self.is_empty = False
+                seen = block.within(area)
+                rows, columns = seen.relative_to(area).rows_and_columns
+                picture.pixels[rows, columns] = self._synthesise(block, seen, mode)
 
-        blocks_of = {index: _blocks(self._tiles.box(index), area) for index in self._tiles.meeting(area)}
-        total, done = sum(map(len, blocks_of.values())), 0
+        by_rows = groupby(self._tiles.meeting(area), key=lambda index: index // self._tiles.columns)
+        rows_of_blocks = [
+            [block for index in row for block in _blocks(self._tiles.box(index), area)] for _, row in by_rows
+        ]
         with workers(jobs) as each:
-            for _, row in groupby(blocks_of, key=lambda index: index // self._tiles.columns):
-                blocks = [block for index in row for block in blocks_of[index]]
-                self._fetch(blocks, each)
-                intact = [block for block in blocks if self._is_intact(block)]
-                self.is_empty &= not intact
-                for _ in counted(each(draw, intact), "blocks", total, done):
-                    pass
-                done += len(blocks)
-                self._trim(max(block.bottom for block in blocks))
+            for _ in counted(self._drawn(rows_of_blocks, draw, each, jobs), "blocks", sum(map(len, rows_of_blocks))):
+                pass
         return picture
+
+    def _drawn(self, rows: list[list[Box]], draw: Callable[[Box], None], each: Map, jobs: int) -> Iterator[Box]:
+        """Decode the tiles that blocks need and `draw` the blocks, given by rows of tiles; yield each that is done.
+
+        Tiles of the next `jobs` blocks are decoded while others are drawn, so that no thread waits at the end of a row.
+        """
+        asked = set(self._decoded)
+
+        def fetch(block: Box) -> Iterator[tuple[int, Decoded]]:
+            needed = [index for index in self._tiles.meeting(self._around(block)) if index not in asked]
+            asked.update(needed)
+            return zip(needed, each(self._decode_tile, needed), strict=True)
+
+        ahead = chain.from_iterable(rows)
+        fetched: deque[Iterator[tuple[int, Decoded]]] = deque()
+        drawn: deque[tuple[Box, Iterator[None]]] = deque()
+        ends = {row[-1] for row in rows}
+
+        def finish() -> Box:
+            block, work = drawn.popleft()
+            for _ in work:
+                pass
+            if block in ends:
+                self._trim(block.bottom)
+            return block
+
+        for block in chain.from_iterable(rows):
+            fetched.extend(fetch(coming) for coming in islice(ahead, jobs + 1 - len(fetched)))
+            self._decoded |= fetched.popleft()
+            drawn.append((block, each(draw, (block,))))
+            if len(drawn) > jobs:
+                yield finish()
+        while drawn:
+            yield finish()
 
     def _preview(self, area: Box, jobs: int, scale: int) -> Picture:
         """Decode a small picture tile by tile: without synthesis no tile depends on another."""
@@ -136,12 +168,6 @@ class TileDecoder:
             place = f"x {left} to {right - 1}, y {top} to {bottom - 1}"
             lines.append(f"tile (column {column}, row {row}), {place}: {reason}")
         return lines
-
-    def _fetch(self, blocks: list[Box], each: Map) -> None:
-        """Decode the tiles that the synthesis of `blocks` needs and that are not decoded yet."""
-        regions = [self._around(block) for block in blocks]
-        needed = sorted({index for region in regions for index in self._tiles.meeting(region)} - self._decoded.keys())
-        self._decoded |= zip(needed, each(self._decode_tile, needed), strict=True)
 
     def _decode_tile(self, index: int, *, preview: bool = False) -> Decoded:
         box = self._tiles.box(index)

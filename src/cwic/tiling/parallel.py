@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from typing import Protocol, TypeVar
 
+from cwic.threads import at_work
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -31,9 +33,19 @@ def workers(jobs: int) -> Iterator[Map]:
         return
     pool = ThreadPoolExecutor(jobs)
     try:
-        yield lambda work, over: pool.map(_in_this_context(work), over)
+        yield lambda work, over: pool.map(_in_this_context(_at_work(work)), over)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _at_work(work: Callable[[T], R]) -> Callable[[T], R]:
+    """The same work by threads that keep their processors to themselves while there is an item for each."""
+
+    def alone(item: T) -> R:
+        with at_work():
+            return work(item)
+
+    return alone
 
 
 def _in_this_context(work: Callable[[T], R]) -> Callable[[T], R]:

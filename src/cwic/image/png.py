@@ -1,0 +1,117 @@
+"""Write PNG files faster than Pillow does: strips of rows are filtered and deflated several at a time.
+
+Pillow writes all but the pixels, of which there is one chunk IDAT for each strip. Every row has the filter of Paeth,
+and zlib looks for runs alone: files of photographs are as large as those that Pillow writes at level 4, in half the
+time on one core. Where samples repeat otherwise, as in drawings, plain rows and the usual search are tried too.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from cwic.image.png_chunks import HEADER, SIGNATURE, chunk, chunks
+from cwic.threads import in_bands
+
+MODES = ("L", "LA", "RGB", "RGBA")
+_STRIP = 1 << 20
+"""Samples of a strip. It starts without the memory of the strip above, which costs 0.1 % of the bytes."""
+_ROWS = 16
+"""Rows to filter at once: their samples stay in the cache."""
+_PLAIN, _PAETH = 0, 4
+_DRAWN = 5
+"""A strip that runs alone make so many times smaller is not of a photograph, or of a very smooth one."""
+_ZLIB_HEAD = b"\x78\x01"
+
+
+def code_png(image: Image.Image, options: dict[str, Any]) -> BytesIO:
+    """A PNG file of an image of one of `MODES`, with what Pillow's `options` for PNG say besides the pixels.
+
+    Raises whatever Pillow does for options.
+    """
+    image.load()
+    channels = len(image.getbands())
+    strips: dict[int, tuple[bytes, int, int]] = {}
+
+    def code(first: int, last: int) -> None:
+        top = max(first - 1, 0)
+        rows = np.asarray(image.crop((0, top, image.width, last))).reshape(last - top, -1)
+        above = rows[0] if top < first else np.zeros_like(rows[0])
+        strips[first] = _strip(above, rows[first - top :], channels)
+
+    in_bands(image.height, max(1, _STRIP // (image.width * channels)), code)
+
+    one, file = BytesIO(), BytesIO()
+    Image.new(image.mode, (1, 1)).save(one, "PNG", **options)
+    one.seek(0)
+    file.write(SIGNATURE)
+    for kind, payload in chunks(one):
+        if kind == b"IHDR":
+            file.write(chunk(kind, HEADER.pack(*image.size, *HEADER.unpack(payload)[2:])))
+        elif kind == b"IDAT":
+            file.writelines(_pixels(strips))
+        else:
+            file.write(chunk(kind, payload))
+    file.seek(0)
+    return file
+
+
+def _pixels(strips: dict[int, tuple[bytes, int, int]]) -> Iterator[bytes]:
+    """The chunks of all strips, given by their first rows: together one stream of zlib. Strips are used up."""
+    head, adler = _ZLIB_HEAD, 1
+    for first in sorted(strips):
+        deflated, its_adler, size = strips.pop(first)
+        adler = _joined(adler, its_adler, size)
+        yield chunk(b"IDAT", head, deflated)
+        head = b""
+    yield chunk(b"IDAT", zlib.compressobj(wbits=-15).flush(), adler.to_bytes(4, "big"))
+
+
+def _joined(first: int, second: int, size: int) -> int:
+    """The Adler-32 of two parts, from that of each; the second is `size` bytes long."""
+    base = 65521
+    low = ((first & 0xFFFF) + (second & 0xFFFF) - 1) % base
+    high = ((first >> 16) + (second >> 16) + size * ((first & 0xFFFF) - 1)) % base
+    return high << 16 | low
+
+
+def _strip(above: NDArray[np.uint8], rows: NDArray[np.uint8], channels: int) -> tuple[bytes, int, int]:
+    """Rows `[H, W * channels]` and the one above them: deflated to whole bytes, with Adler-32 and size of what was."""
+    filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
+    filtered[:, 0] = _PAETH
+    for top in range(0, len(rows), _ROWS):
+        part = rows[top : top + _ROWS]
+        filtered[top : top + _ROWS, 1:] = _paeth(part, rows[top - 1] if top else above, channels)
+    deflated = _deflated(filtered, 1, zlib.Z_RLE)
+    if len(deflated) * _DRAWN < filtered.size:
+        plain = np.empty_like(filtered)
+        plain[:, 0], plain[:, 1:] = _PLAIN, rows
+        shorter = _deflated(plain, 4, zlib.Z_DEFAULT_STRATEGY)
+        if len(shorter) < len(deflated):
+            filtered, deflated = plain, shorter
+    return deflated, zlib.adler32(filtered.data), filtered.size
+
+
+def _deflated(samples: NDArray[np.uint8], level: int, strategy: int) -> bytes:
+    deflate = zlib.compressobj(level, wbits=-15, memLevel=9, strategy=strategy)
+    return deflate.compress(samples.data) + deflate.flush(zlib.Z_FULL_FLUSH)
+
+
+def _paeth(rows: NDArray[np.uint8], above: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """The samples less what Paeth's filter expects of each: that neighbour which is nearest to left + up - corner."""
+    padded = np.zeros((len(rows) + 1, channels + rows.shape[1]), np.int16)
+    padded[0, channels:], padded[1:, channels:] = above, rows
+    left, up, corner = padded[1:, :-channels], padded[:-1, channels:], padded[:-1, :-channels]
+    by_left, by_up = up - corner, left - corner
+    by_corner = np.abs(by_left + by_up)
+    np.abs(by_left, out=by_left)
+    np.abs(by_up, out=by_up)
+    expected = np.where(by_up <= by_corner, up, corner)
+    np.copyto(expected, left, where=by_left <= np.minimum(by_up, by_corner))
+    return (padded[1:, channels:] - expected).astype(np.uint8)
