@@ -177,6 +177,12 @@ def test_import_stays_free_of_numpy(module: str) -> None:
     assert _run(f"import {module}; print([name for name in ('torch', 'numpy') if name in sys.modules])") == "[]"
 
 
+def test_processes_for_files_import_no_command_line() -> None:
+    modules = "cwic.cli.pool, cwic.cli.encoding, cwic.cli.decoding"
+    script = f"import {modules}; print([name for name in ('typer', 'rich', 'numpy') if name in sys.modules])"
+    assert _run(script) == "[]"
+
+
 def test_the_codec_works_where_torch_is_not_installed(tmp_path: Path) -> None:
     script = """
 import io

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cwic.cli.plan import shown
+from cwic.cli.job import shown
 from cwic.records import to_json
 
 

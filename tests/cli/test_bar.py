@@ -16,14 +16,14 @@ from cwic.progress import report
 
 SCRIPT = """
 import sys, time
-from cwic.cli import bar, batch
+from cwic.cli import bar, reports
 from cwic.progress import report
 bar.DELAY = 0.1
 with bar.shown("encoding"):
     for done in range(5):
         report("files", done, 4)
         time.sleep(0.3)
-        batch.report(f"result {done}", {"done": done}, as_json=True)
+        reports.report(f"result {done}", {"done": done}, as_json=True)
 """
 
 

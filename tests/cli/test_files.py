@@ -10,10 +10,10 @@ import pytest
 import typer
 from PIL import Image
 
-from cwic.cli import batch, files
+from cwic.cli import common, files
 from cwic.cli.files import MAX_TILES, Share, share
+from cwic.cli.job import Job
 from cwic.cli.outcome import Made
-from cwic.cli.plan import Job
 from cwic.cli.tree import Plan
 from cwic.container import read_container
 from cwic.errors import FormatError
@@ -131,7 +131,7 @@ def test_two_names_are_input_and_output(run_cwic: Run, photos: Path, tmp_path: P
 def test_jobs_are_files_or_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CWIC_THREADS", "8")
     one, three = [Job("a", "b")], [Job(name, "b") for name in "abc"]
-    cpu, cuda = batch.Device.cpu, batch.Device.cuda
+    cpu, cuda = common.Device.cpu, common.Device.cuda
     assert share(None, one, cpu) == Share(1, 8, MAX_TILES)
     assert share(6, one, cpu) == Share(1, 8, 6)
     assert share(None, three, cpu) == Share(3, 2, 2)

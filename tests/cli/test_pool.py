@@ -7,8 +7,8 @@ from time import monotonic
 
 import pytest
 
+from cwic.cli.job import Job
 from cwic.cli.outcome import Work
-from cwic.cli.plan import Job
 from cwic.cli.pool import in_processes
 
 WORK = """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cwic.cli.plan import UsageError
+from cwic.cli.job import UsageError
 from cwic.cli.replaced import check_no_picture
 from cwic.container.header import MAGIC
 from cwic.errors import InputError

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cwic.cli.job import Job
 from cwic.cli.outcome import Made
-from cwic.cli.plan import Job
 from cwic.cli.summary import Summary
 
 

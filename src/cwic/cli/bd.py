@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cwic.cli import batch
+from cwic.cli import common, several
 from cwic.records import to_json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def bd(
         typer.Option("--over", metavar="LOW:HIGH", help="BD-rate over these qualities only.", show_default=False),
     ] = None,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="A Markdown table.")] = False,
-    as_json: batch.AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Show BD-rates, the bits that curves need beside a reference at equal quality, and BD-PSNRs.
 
@@ -45,11 +45,13 @@ def bd(
     _, title, unit, _ = METRICS[metric]
 
     curves: list[Curve] = []
-    batch.run([reference], lambda _: curves.append(read_curve(reference, metric)))
+    several.run([reference], lambda _: curves.append(read_curve(reference, metric)))
     found: list[tuple[str, Bd]] = []
     failure: typer.Exit | None = None
     try:
-        batch.run(tests, lambda i: found.append((tests[i], compare(curves[0], read_curve(tests[i], metric), interval))))
+        several.run(
+            tests, lambda i: found.append((tests[i], compare(curves[0], read_curve(tests[i], metric), interval)))
+        )
     except typer.Exit as stop:
         failure = stop
 

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from cwic.cli import bar, batch, lossy, options, pair
-from cwic.cli.decoding import Decoding, format_of
+from cwic.cli import bar, common, lossy, options, pair, reports, several
+from cwic.cli.decode import format_asked_for
+from cwic.cli.decoding import Decoding
 from cwic.cli.encode import is_picture
 from cwic.cli.encoding import Encoding
-from cwic.cli.plan import folds_case, shown
+from cwic.cli.job import shown
+from cwic.cli.plan import folds_case
 from cwic.cli.tree import Patterns, others_line
 from cwic.errors import InputError
 from cwic.evaluation.cores import threads_each
@@ -103,12 +105,12 @@ def run(
     ] = None,
     on_change: Annotated[bool, typer.Option("--on-change", help="List again; code what changed or is new.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed.")] = False,
-    device: batch.OnDevice = batch.Device.cpu,
-    include: batch.Include = None,
-    exclude: batch.Exclude = None,
-    no_limits: batch.NoLimits = False,
-    force: batch.Force = False,
-    as_json: batch.AsJson = False,
+    device: common.OnDevice = common.Device.cpu,
+    include: common.Include = None,
+    exclude: common.Exclude = None,
+    no_limits: common.NoLimits = False,
+    force: common.Force = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Code all pictures of SRC into DST, shard by shard; the same command goes on with a stopped run.
 
@@ -116,17 +118,15 @@ def run(
     """
     options.check(quality, target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2, tune=tune)
     suffix = f".{format.lower().lstrip('.')}"
-    if decode and output_quality is not None and not lossy.has_quality(format_of(f"x{suffix}")):
+    if decode and not lossy.has_quality(format_asked_for(f"x{suffix}")) and output_quality is not None:
         raise typer.BadParameter("--output-quality is for pictures with loss, such as --format jpg")
-    if decode:
-        format_of(f"x{suffix}")
     patterns = Patterns(include or (), exclude or ())
-    processes = 1 if ray else jobs or (1 if device is batch.Device.cuda else thread_count())
-    common: dict[str, Any] = {"tiles_at_a_time": 1, "device": device.value, "no_limits": no_limits}
+    processes = 1 if ray else jobs or (1 if device is common.Device.cuda else thread_count())
+    everywhere: dict[str, Any] = {"tiles_at_a_time": 1, "device": device.value, "no_limits": no_limits}
     work: Encoding | Decoding
     told: dict[str, Any]
     if decode:
-        work = Decoding(model, None, 1, False, output_quality, force=True, skip_existing=False, **common)
+        work = Decoding(model, None, 1, False, output_quality, force=True, skip_existing=False, **everywhere)
         told = {"format": suffix, "output_quality": output_quality, "model": model}
     else:
         targets: dict[str, Any] = {
@@ -139,7 +139,7 @@ def run(
         }
         how: dict[str, Any] = {"effort": effort, "strip": strip, "tile": tile, "robust": robust}
         work = Encoding(
-            **targets, **how, model=model, tune=tune, force=True, skip_existing=False, verbose=False, **common
+            **targets, **how, model=model, tune=tune, force=True, skip_existing=False, verbose=False, **everywhere
         )
         told = {**targets, **how, "model": chosen(model, tune)}
     told |= {"decode": decode, "include": list(patterns.include), "exclude": list(patterns.exclude)}
@@ -173,7 +173,7 @@ def run(
             left = manifest.left(plan)
             counts: Iterator[Counts]
             if ray and left:
-                gpu = gpus if device is batch.Device.cuda else 0
+                gpu = gpus if device is common.Device.cuda else 0
                 counts = on_ray.do_shards(
                     left, place.url, coder, is_fresh=plan.is_fresh, force=force, cpus=cpus, gpus=gpu, at_most=jobs
                 )
@@ -183,18 +183,18 @@ def run(
                 _follow(counts, plan, len(left))
         status = status_of(manifest, plan)
         for _, row in zip(range(NAMED), failures(manifest), strict=False):
-            batch.say(f"cwic: {failure_line(row)}")
+            reports.say(f"cwic: {failure_line(row)}")
         if status.failed > NAMED:
-            batch.say(f"cwic: and {status.failed - NAMED} more: cwic batch status {shown(target)}")
-        batch.report(str(status), {"target": place.url, **status.record()}, as_json=as_json)
+            reports.say(f"cwic: and {status.failed - NAMED} more: cwic batch status {shown(target)}")
+        reports.report(str(status), {"target": place.url, **status.record()}, as_json=as_json)
         if status.exit_code:
             raise typer.Exit(status.exit_code)
 
-    batch.run([source], work_on)
+    several.run([source], work_on)
 
 
 @app.command("status")
-def status(target: Dst, as_json: batch.AsJson = False) -> None:
+def status(target: Dst, as_json: common.AsJson = False) -> None:
     """Sum up a run: what is done, every failure, and how long the rest takes at the same pace."""
 
     def work(_: int) -> None:
@@ -209,14 +209,14 @@ def status(target: Dst, as_json: batch.AsJson = False) -> None:
             raise InputError("there is no run, or its listing is not complete")
         found = status_of(manifest, plan)
         for folder, reason in plan.unread:
-            batch.report(f"{folder}: {reason}", {"unread": folder, "error": reason}, as_json=as_json)
+            reports.report(f"{folder}: {reason}", {"unread": folder, "error": reason}, as_json=as_json)
         for row in failures(manifest):
-            batch.report(failure_line(row), {"input": row.name, **row._asdict()}, as_json=as_json)
-        batch.report(str(found), {"target": manifest.target.url, **found.record()}, as_json=as_json)
+            reports.report(failure_line(row), {"input": row.name, **row._asdict()}, as_json=as_json)
+        reports.report(str(found), {"target": manifest.target.url, **found.record()}, as_json=as_json)
         if found.exit_code:
             raise typer.Exit(found.exit_code)
 
-    batch.run([target], work)
+    several.run([target], work)
 
 
 def _require() -> None:
@@ -264,18 +264,18 @@ def _planned(
     if on_change:
         changes, told = planning.update(manifest, plan, wanted, key)
         _tell(told, wanted)
-        batch.say(f"cwic: {changes.changed} changed, {changes.new} new, {changes.gone} gone")
+        reports.say(f"cwic: {changes.changed} changed, {changes.new} new, {changes.gone} gone")
     if retry_failed:
-        batch.say(f"cwic: {planning.retry_failed(manifest)} are tried again")
+        reports.say(f"cwic: {planning.retry_failed(manifest)} are tried again")
     return plan
 
 
 def _tell(told: Told, wanted: Wanted) -> None:
     for folder, reason in told.unread:
-        batch.say(batch.complaint(folder, reason))
+        reports.say(reports.complaint(folder, reason))
     if told.others:
         kind = "picture" if wanted.suffix == pair.SUFFIX else "cwic file"
-        batch.say(f"cwic: {others_line(told.named, kind, told.others)}")
+        reports.say(f"cwic: {others_line(told.named, kind, told.others)}")
 
 
 def _follow(counts: Iterator[Counts], plan: Plan, shards: int) -> None:

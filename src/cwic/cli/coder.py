@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from cwic.batch.shard import Coded, Coding, Task
-from cwic.cli.batch import complaint
+from cwic.cli.job import Job
 from cwic.cli.outcome import Outcome, Work
-from cwic.cli.plan import Job
 from cwic.cli.pool import Pool, ProcessDiedError
+from cwic.cli.reports import complaint
 
 TRIES = 3
 """Attempts for a picture whose process dies: the process may have been killed for no fault of the picture."""

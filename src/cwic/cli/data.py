@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cwic.cli import batch
+from cwic.cli import common, reports, several
 
 app = typer.Typer(help="Sets of pictures for training and evaluation.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -15,13 +15,13 @@ To = Annotated[Path, typer.Option("--to", help="Folder to write to.", show_defau
 
 
 @app.command("kodak")
-def kodak(to: To, as_json: batch.AsJson = False) -> None:
+def kodak(to: To, as_json: common.AsJson = False) -> None:
     """Download the Kodak suite: 24 pictures, 15 MB. For tests, never for training."""
     _fetch("kodak", to, as_json)
 
 
 @app.command("clic")
-def clic(to: To, as_json: batch.AsJson = False) -> None:
+def clic(to: To, as_json: common.AsJson = False) -> None:
     """Download the professional validation set of CLIC 2020: 41 pictures."""
     _fetch("clic", to, as_json)
 
@@ -31,7 +31,7 @@ def shard(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of pictures.", show_default=False)],
     to: To,
     megabytes: Annotated[int, typer.Option("--megabytes", help="Size of a shard.", min=1)] = 256,
-    as_json: batch.AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Pack a folder of pictures into WebDataset shards, for cwic train --data of sets larger than memory."""
 
@@ -43,11 +43,11 @@ def shard(
 
         made = write_shards(folder, to, megabytes)
         for line in made.skipped:
-            batch.say(f"skipped {line}")
+            reports.say(f"skipped {line}")
         text = f"{to}: {made.pictures} pictures in {made.shards} shards, {len(made.skipped)} skipped"
-        batch.report(text, {"to": str(to), **made._asdict()}, as_json=as_json)
+        reports.report(text, {"to": str(to), **made._asdict()}, as_json=as_json)
 
-    batch.run([str(folder)], work)
+    several.run([str(folder)], work)
 
 
 def _fetch(dataset: str, to: Path, as_json: bool) -> None:
@@ -55,6 +55,6 @@ def _fetch(dataset: str, to: Path, as_json: bool) -> None:
         from cwic.training.download import fetch, sources
 
         files = fetch(sources(dataset), to)
-        batch.report(f"{to}: {len(files)} files", {"to": str(to), "files": [str(f) for f in files]}, as_json=as_json)
+        reports.report(f"{to}: {len(files)} files", {"to": str(to), "files": [str(f) for f in files]}, as_json=as_json)
 
-    batch.run([dataset], work)
+    several.run([dataset], work)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cwic.cli import batch, files, lossy, pair
+from cwic.cli import common, files, lossy, pair
 from cwic.cli.decoding import Decoding, format_of, line
+from cwic.cli.job import UsageError
 from cwic.cli.tree import Patterns, plan_all
 from cwic.config import PREVIEW_SCALES
 
@@ -26,8 +27,8 @@ def _scale(scale: int) -> int:
 
 
 def decode(
-    inputs: batch.Sources,
-    output: batch.Output = None,
+    inputs: common.Sources,
+    output: common.Output = None,
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", help="Weight file, where cwic does not find it itself.", show_default=False),
@@ -52,14 +53,14 @@ def decode(
             show_default=False,
         ),
     ] = None,
-    jobs: batch.Jobs = None,
-    device: batch.OnDevice = batch.Device.cpu,
-    include: batch.Include = None,
-    exclude: batch.Exclude = None,
-    skip_existing: batch.SkipExisting = False,
-    no_limits: batch.NoLimits = False,
-    force: batch.Force = False,
-    as_json: batch.AsJson = False,
+    jobs: common.Jobs = None,
+    device: common.OnDevice = common.Device.cpu,
+    include: common.Include = None,
+    exclude: common.Exclude = None,
+    skip_existing: common.SkipExisting = False,
+    no_limits: common.NoLimits = False,
+    force: common.Force = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Decompress: photo.cwic becomes photo.png. The name given with -o chooses another format.
 
@@ -68,11 +69,11 @@ def decode(
     """
     if recover and (crop or scale > 1):
         raise typer.BadParameter("--recover writes whole pictures: no --crop and no --scale with it")
-    batch.check_skip(skip_existing=skip_existing, force=force)
+    common.check_skip(skip_existing=skip_existing, force=force)
     inputs, output = pair.to_decode(inputs, output)
     patterns = Patterns(include or (), exclude or ())
     planned = plan_all(inputs, output, ".png", patterns, lambda suffix: suffix.lower() == pair.SUFFIX)
-    formats = [format_of(job.target) for job in planned.jobs]
+    formats = [format_asked_for(job.target) for job in planned.jobs]
     if output_quality is not None and not all(map(lossy.has_quality, formats)):
         raise typer.BadParameter("--output-quality is for pictures with loss, such as -o photo.jpg")
     share = files.share(jobs, planned.jobs, device)
@@ -99,6 +100,17 @@ def decode(
         skip_existing=skip_existing,
         as_json=as_json,
     )
+
+
+def format_asked_for(target: str) -> str:
+    """Return Pillow's name of the format that a file name asks for.
+
+    Raises typer.BadParameter (usage, exit code 2) if there is none.
+    """
+    try:
+        return format_of(target)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _four(crop: str) -> tuple[int, int, int, int]:

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from cwic.cli import batch, lossy
+from cwic.cli import lossy, streams
+from cwic.cli.job import PIPE, Job, UsageError, check_job, shown
 from cwic.cli.outcome import Made
-from cwic.cli.plan import PIPE, Job, check_job, shown
 from cwic.cli.timing import Seconds, Stopwatch
 from cwic.cli.whole import is_whole_picture
 from cwic.container.header import MAX_BYTES, Header
@@ -36,10 +34,10 @@ class Decoding:
 
     def __call__(self, job: Job) -> Made:
         """Return the decoded picture, coded in the format of its name, with its report."""
-        limits = batch.limits(self.no_limits)
+        limits = streams.limits(self.no_limits)
         is_there = self.skip_existing and job.clash is None and Path(job.target).is_file()
         check_job(job, force=self.force or is_there)
-        with batch.data_of(job.source, mapped=self.area is not None or is_there) as source:
+        with streams.data_of(job.source, mapped=self.area is not None or is_there) as source:
             if is_there:
                 header, _ = Header.unpack(source[:MAX_BYTES], limits)
                 size = self._size(header)
@@ -106,7 +104,7 @@ def line(record: dict[str, Any]) -> str:
 def format_of(target: str) -> str:
     """Return Pillow's name of the format that a file name asks for: PNG for a pipe or a device.
 
-    Raises typer.BadParameter (usage, exit code 2) if there is none.
+    Raises UsageError if there is none.
     """
     if target == PIPE or (Path(target).exists() and not Path(target).is_file()):
         return "PNG"
@@ -116,5 +114,5 @@ def format_of(target: str) -> str:
 
     format = format_of_suffix(suffix)
     if format is None or format not in Image.SAVE:
-        raise typer.BadParameter(f"{shown(target)}: no format to write pictures in has the suffix '{suffix}'")
+        raise UsageError(f"{shown(target)}: no format to write pictures in has the suffix '{suffix}'")
     return format

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from cwic.cli import batch
+from cwic.cli import reports, several
 from cwic.container.header import MAGIC
 from cwic.image.files import write_atomically
 
@@ -53,7 +53,7 @@ def install(user: User = True) -> None:
             typer.echo(str(path))
         _renew(folder)
 
-    batch.run(["cwic desktop"], work)
+    several.run(["cwic desktop"], work)
 
 
 @app.command("uninstall")
@@ -68,7 +68,7 @@ def uninstall(user: User = True) -> None:
                 typer.echo(str(path))
         _renew(folder)
 
-    batch.run(["cwic desktop"], work)
+    several.run(["cwic desktop"], work)
 
 
 def _folder(user: bool) -> Path:
@@ -95,8 +95,8 @@ def _renew(folder: Path) -> None:
     """Update the desktop's database of types, if there is one."""
     program = shutil.which("update-mime-database")
     if program is None:
-        batch.say("cwic: update-mime-database is not here: the type is known once it has run")
+        reports.say("cwic: update-mime-database is not here: the type is known once it has run")
         return
     run = subprocess.run([program, str(folder / "mime")], capture_output=True, text=True, check=False)
     if run.returncode:
-        batch.say(f"cwic: update-mime-database: {run.stderr.strip()}")
+        reports.say(f"cwic: update-mime-database: {run.stderr.strip()}")

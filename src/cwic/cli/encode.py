@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cwic.cli import batch, files, options, pair
+from cwic.cli import common, files, options, pair
 from cwic.cli.encoding import Encoding, line
 from cwic.cli.tree import Patterns, plan_all
 from cwic.image.files import format_of_suffix
@@ -16,8 +16,8 @@ _WITHOUT_PIXELS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 
 
 def encode(
-    inputs: batch.Sources,
-    output: batch.Output = None,
+    inputs: common.Sources,
+    output: common.Output = None,
     quality: options.Quality = None,
     target_bytes: options.TargetBytes = None,
     target_bpp: options.TargetBpp = None,
@@ -33,14 +33,14 @@ def encode(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Decode, and show fidelity, bits by part and seconds by stage.")
     ] = False,
-    jobs: batch.Jobs = None,
-    device: batch.OnDevice = batch.Device.cpu,
-    include: batch.Include = None,
-    exclude: batch.Exclude = None,
-    skip_existing: batch.SkipExisting = False,
-    no_limits: batch.NoLimits = False,
-    force: batch.Force = False,
-    as_json: batch.AsJson = False,
+    jobs: common.Jobs = None,
+    device: common.OnDevice = common.Device.cpu,
+    include: common.Include = None,
+    exclude: common.Exclude = None,
+    skip_existing: common.SkipExisting = False,
+    no_limits: common.NoLimits = False,
+    force: common.Force = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Compress pictures: photo.png becomes photo.cwic. Alpha and metadata are kept.
 
@@ -48,7 +48,7 @@ def encode(
     names. A target takes the place of a quality. Tiles have 1024 pixels a side in pictures of more than 2 megapixels.
     """
     options.check(quality, target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2, tune=tune)
-    batch.check_skip(skip_existing=skip_existing, force=force)
+    common.check_skip(skip_existing=skip_existing, force=force)
     inputs, output = pair.to_encode(inputs, output)
     planned = plan_all(inputs, output, pair.SUFFIX, Patterns(include or (), exclude or ()), is_picture)
     share = files.share(jobs, planned.jobs, device)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cwic.cli import batch
+from cwic.cli import streams
+from cwic.cli.job import Job, UsageError, check_job
 from cwic.cli.outcome import Made
-from cwic.cli.plan import Job, UsageError, check_job
 from cwic.cli.replaced import check_no_picture
 from cwic.cli.timing import Seconds, Stopwatch
 from cwic.cli.whole import is_whole_file
@@ -58,7 +58,7 @@ class Encoding:
             UsageError: the model does not take the options, or the output has the name of a picture.
             CwicError: the picture cannot be read or coded, or the output must not be written.
         """
-        limits = batch.limits(self.no_limits)
+        limits = streams.limits(self.no_limits)
         target = Path(job.target)
         is_there = self.skip_existing and job.clash is None and target.is_file()
         if is_there and is_whole_file(target, limits):
@@ -163,8 +163,8 @@ def _picture_of(source: str, *, strip: bool) -> tuple[Image.Image | NDArray[np.u
     from cwic.image.mapped import map_pixels
     from cwic.image.streamed import stream_picture
 
-    if not batch.is_file(source):  # a pipe or a device can be read only once
-        return open_image(batch.read(source)), None
+    if not streams.is_file(source):  # a pipe or a device can be read only once
+        return open_image(streams.read(source)), None
     mapped = map_pixels(source)
     if mapped is not None:
         return mapped, None

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cwic.cli import batch
-from cwic.cli.plan import check_target, check_writable
+from cwic.cli import common, reports, several
+from cwic.cli.job import check_target, check_writable
 from cwic.errors import InputError
 
 
@@ -30,8 +30,8 @@ def export(
             show_default=False,
         ),
     ] = None,
-    force: batch.Force = False,
-    as_json: batch.AsJson = False,
+    force: common.Force = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Make a weight file, and a model card beside it, from the averaged weights of a checkpoint.
 
@@ -51,9 +51,9 @@ def export(
         check_card(output, force=force)
         settings = load_recipe(find_recipe(recipe))
         name = export_checkpoint(checkpoint, output, settings, data, validation, bits_of=bits_of)
-        batch.report(f"{output}  model_id {name}", {"weights": str(output), "model_id": name}, as_json=as_json)
+        reports.report(f"{output}  model_id {name}", {"weights": str(output), "model_id": name}, as_json=as_json)
 
-    batch.run([str(checkpoint)], work)
+    several.run([str(checkpoint)], work)
 
 
 def check_card(weights: Path, *, force: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cwic.cli import batch
+from cwic.cli import common, reports, several
 from cwic.models.catalog import DEFAULT
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ def figure(
     names: Annotated[
         list[str], typer.Option("--codec", "-c", help="As of cwic eval; once for each codec that is shown.")
     ] = [DEFAULT],  # noqa: B006 - read only, and typer shows it
-    force: batch.Force = False,
+    force: common.Force = False,
 ) -> None:
     """Show a picture with a box, and what is in the box from each codec at about the same rate.
 
     Each gets the quality whose file comes closest to --bpp. Captions are `codec bpp / dB`, with the PSNR of the
     whole picture. A name that ends in .html gives one page with its pictures inside it.
     """
-    from cwic.cli.plan import check_target
+    from cwic.cli.job import check_target
     from cwic.evaluation.codecs.registry import open_codec
     from cwic.evaluation.figure import FORMATS, Box, draw
     from cwic.evaluation.match import match_rate
@@ -59,25 +59,25 @@ def figure(
         pictures.append(read_picture(image))
         box.check(pictures[0])
 
-    batch.run([str(output)], lambda _: check_target(output, force=force, source=image))
-    batch.run([str(image)], read)
+    several.run([str(output)], lambda _: check_target(output, force=force, source=image))
+    several.run([str(image)], read)
     matches: list[Match] = []
 
     def match(index: int) -> None:
         found = match_rate(open_codec(names[index]), pictures[0], bpp)
         if abs(found.bpp - bpp) > _FAR * bpp:
-            batch.say(
+            reports.say(
                 f"{found.codec}: {found.bpp:.3f} bpp at quality {found.quality:g} is as near as it comes to {bpp:g}"
             )
         matches.append(found)
 
     failure: typer.Exit | None = None
     try:
-        batch.run(names, match)
+        several.run(names, match)
     except typer.Exit as stop:
         failure = stop
     if matches:
-        batch.run(
+        several.run(
             [str(output)],
             lambda _: write_atomically(output, draw(pictures[0], image.name, box, matches, suffix), force=force),
         )

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import typer
 
-from cwic.cli import bar, batch
+from cwic.cli import bar, common, reports, streams
+from cwic.cli.job import Job, shown
 from cwic.cli.outcome import Outcome, Work, attempt
-from cwic.cli.plan import Job, shown
 from cwic.cli.summary import Summary
 from cwic.cli.tree import Plan, others_line
 from cwic.errors import InputError
@@ -34,12 +34,12 @@ class Share(NamedTuple):
     tiles: int
 
 
-def share(jobs: int | None, files: Sequence[Job], device: batch.Device) -> Share:
+def share(jobs: int | None, files: Sequence[Job], device: common.Device) -> Share:
     """Divide a run by `--jobs`: files at a time if there are several, otherwise tiles at a time.
 
     The default is one for each processor, or one file at a time on a GPU.
     """
-    asked = jobs or (1 if device is batch.Device.cuda else thread_count())
+    asked = jobs or (1 if device is common.Device.cuda else thread_count())
     if len(files) <= 1:
         return Share(1, thread_count(), jobs or min(asked, MAX_TILES))
     if any(job.source.startswith("/dev/") for job in files):
@@ -79,9 +79,9 @@ def run(
     summary = Summary()
     worst = 0
     for folder, error in plan.unread:
-        worst = max(worst, batch.complain(folder, error))
+        worst = max(worst, reports.complain(folder, error))
     if plan.folders and not (plan.jobs or plan.unread):
-        worst = max(worst, batch.complain(", ".join(plan.folders), InputError(f"there is no {kind} in it")))
+        worst = max(worst, reports.complain(", ".join(plan.folders), InputError(f"there is no {kind} in it")))
     if skip_existing:
         for place in {os.path.dirname(job.target) for job in plan.jobs}:
             remove_temporary(place or os.curdir)
@@ -97,9 +97,9 @@ def run(
             if total > 1:
                 report("files", summary.done + summary.failed, total - summary.skipped)
     if plan.others:
-        batch.say(f"cwic: {others_line(plan.others, kind)}")
+        reports.say(f"cwic: {others_line(plan.others, kind)}")
     if plan.folders and plan.jobs:
-        batch.say(str(summary))
+        reports.say(str(summary))
     if worst:
         raise typer.Exit(worst)
 
@@ -117,32 +117,32 @@ def _outcomes(work: Work, jobs: Sequence[Job], share: Share) -> Generator[tuple[
 def _end(job: Job, outcome: Outcome, line: Callable[[dict[str, Any]], str], *, force: bool, as_json: bool) -> int:
     """Write the output of a job, print its messages and its report, and return its exit code."""
     for text in outcome.said:
-        batch.say(text)
+        reports.say(text)
     made = outcome.made
     if made is None:
         return outcome.exit_code
     if made.replaces:
-        batch.say(batch.complaint(job.source, f"output {shown(job.target)} was damaged, and is replaced"))
+        reports.say(reports.complaint(job.source, f"output {shown(job.target)} was damaged, and is replaced"))
     if made.data is None:
         if as_json:
-            batch.report("", made.record, as_json=True)
+            reports.report("", made.record, as_json=True)
         return 0
     try:
         start = perf_counter()
         if job.makes_folder:
             _make_folder_of(job.target)
-        batch.write(job.target, made.data, force=force or made.replaces)
+        streams.write(job.target, made.data, force=force or made.replaces)
         if "seconds_by_stage" in made.record:
             made.record["seconds_by_stage"]["write"] = perf_counter() - start
         for note in made.notes:
-            batch.say(note)
-        batch.report("" if as_json else line(made.record), made.record, as_json=as_json, target=job.target)
+            reports.say(note)
+        reports.report("" if as_json else line(made.record), made.record, as_json=as_json, target=job.target)
         if made.problem is not None:
             raise made.problem
-    except batch.PASSED_ON:
+    except reports.ENDS:
         raise
     except Exception as error:
-        return batch.complain(job.source, error)
+        return reports.complain(job.source, error)
     return 0
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from cwic.cli import batch
-from cwic.cli.plan import shown
+from cwic.cli import common, reports, several, streams
+from cwic.cli.job import shown
 from cwic.container import DEFAULT_LIMITS, NO_LIMITS, TILES
 from cwic.info import Info, read_info
 
 
-def info(inputs: batch.Inputs, no_limits: batch.NoLimits = False, as_json: batch.AsJson = False) -> None:
+def info(inputs: common.Inputs, no_limits: common.NoLimits = False, as_json: common.AsJson = False) -> None:
     """Show size, model, quality and parts of .cwic files, and verify their checksums."""
 
     def work(index: int) -> None:
-        found = read_info(batch.read(inputs[index]), limits=NO_LIMITS if no_limits else DEFAULT_LIMITS)
-        batch.report(_text(inputs[index], found), _record(inputs[index], found), as_json=as_json)
+        found = read_info(streams.read(inputs[index]), limits=NO_LIMITS if no_limits else DEFAULT_LIMITS)
+        reports.report(_text(inputs[index], found), _record(inputs[index], found), as_json=as_json)
 
-    batch.run(inputs, work)
+    several.run(inputs, work)
 
 
 def _record(name: str, found: Info) -> dict[str, Any]:

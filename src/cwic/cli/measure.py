@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from cwic.cli import bar, batch
+from cwic.cli import bar, common, reports
 from cwic.errors import CwicError
 from cwic.models.catalog import DEFAULT
 from cwic.progress import report
@@ -58,7 +58,7 @@ def measure(
         bool,
         typer.Option("--force", "-f", help="Drop rows of other settings, qualities or pictures from existing results."),
     ] = False,
-    as_json: batch.AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Measure codecs: bits per pixel, PSNR, MS-SSIM and seconds, as means over the pictures of a folder.
 
@@ -114,7 +114,7 @@ class _Tally:
 
     def take(self, name: str, error: BaseException) -> None:
         """Report a failure."""
-        self.worst = max(self.worst, batch.complain(name, error))
+        self.worst = max(self.worst, reports.complain(name, error))
 
     def attempt(self, name: str, work: Callable[[], T]) -> T | None:
         """Return the result of the work; None if it fails. A failure is reported under `name`."""
@@ -122,7 +122,7 @@ class _Tally:
             return work()
         except (CwicError, OSError) as error:
             self.take(name, error)
-        except batch.PASSED_ON:
+        except reports.ENDS:
             raise
         except BaseException as error:  # a codec, a reader or an extension may raise anything
             self.take(name, error)
@@ -211,7 +211,7 @@ def _say_progress(outcome: Outcome, done: int, total: int) -> None:
     if bar.is_possible():
         report("measurements", done, total)
     else:
-        batch.say(f"{done}/{total}  {outcome.task.image}  {outcome.task.codec}")
+        reports.say(f"{done}/{total}  {outcome.task.image}  {outcome.task.codec}")
 
 
 def _report(name: str, point: Point, *, as_json: bool) -> None:
@@ -220,7 +220,7 @@ def _report(name: str, point: Point, *, as_json: bool) -> None:
         f"{point.encode_s:>10.4f}{point.decode_s:>10.4f}"
     )
     line += "".join(f"{value:>13.2f}" for value in (point.ssimulacra2, point.butteraugli) if value is not None)
-    batch.report(line, {"codec": name, "quality": point.quality, **point.results()}, as_json=as_json)
+    reports.report(line, {"codec": name, "quality": point.quality, **point.results()}, as_json=as_json)
 
 
 def _qualities(text: str) -> list[float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cwic.cli import batch
+from cwic.cli import common, reports, several
 from cwic.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ FITTED_SIDE = 384
 
 
 @app.command("list")
-def list_models(as_json: batch.AsJson = False) -> None:
+def list_models(as_json: common.AsJson = False) -> None:
     """Name the models whose weights are here: those of the package, and those in the folders of CWIC_MODELS.
 
     Then the architectures without weights, which cwic models show and cwic train know.
@@ -38,13 +38,13 @@ def list_models(as_json: batch.AsJson = False) -> None:
         here = name in names()
         about = CATALOG[name].description if name in CATALOG else "your own"
         line = f"{name:<24}{'' if here else 'no weights; '}{about}"
-        batch.report(line, {"model": name, "weights": here, "description": about}, as_json=as_json)
+        reports.report(line, {"model": name, "weights": here, "description": about}, as_json=as_json)
 
 
 @app.command("show")
 def show_model(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Model or path of a weight file.", show_default=False)],
-    as_json: batch.AsJson = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Show parameters and multiply-accumulates (MAC) per pixel of every part of a model."""
 
@@ -54,9 +54,9 @@ def show_model(
             typer.echo(f"{'part':<28}{'parameters':>14}{'MAC/pixel':>14}")
         for row in rows:
             text = f"{row.part:<28}{row.parameters:>14,}{row.mac_per_pixel:>14,.0f}"
-            batch.report(text, row._asdict(), as_json=as_json)
+            reports.report(text, row._asdict(), as_json=as_json)
 
-    batch.run([name], work)
+    several.run([name], work)
 
 
 @app.command("import")
@@ -70,8 +70,8 @@ def import_checkpoint(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Weight file to write: NAME.safetensors.", show_default=False)
     ],
-    force: batch.Force = False,
-    as_json: batch.AsJson = False,
+    force: common.Force = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Turn a checkpoint of the published network (Mudgal & Liu 2024) into a weight file that every command takes.
 
@@ -80,7 +80,7 @@ def import_checkpoint(
     _check_suffix(output)
 
     def work(_: int) -> None:
-        from cwic.cli.plan import check_target
+        from cwic.cli.job import check_target
         from cwic.extras import require
 
         require("torch", "train")
@@ -91,13 +91,13 @@ def import_checkpoint(
         model = _imported(checkpoint)
         save_weights(output, model, output.stem, _cost(model.data.config))
         family, found = model.data.config.family, model_id(model).hex()
-        batch.report(
+        reports.report(
             f"{checkpoint} -> {output}  family {family}  model {found}",
             {"input": str(checkpoint), "output": str(output), "family": family, "model_id": found},
             as_json=as_json,
         )
 
-    batch.run([str(checkpoint)], work)
+    several.run([str(checkpoint)], work)
 
 
 @app.command("preview")
@@ -105,8 +105,8 @@ def fit_small_pictures(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Model or path of a weight file.", show_default=False)],
     folder: Annotated[Path, typer.Argument(metavar="PICTURES", help="Folder of photographs.", show_default=False)],
     pictures: Annotated[int, typer.Option(min=1, help="The number of pictures that are used.")] = 40,
-    force: batch.Force = False,
-    as_json: batch.AsJson = False,
+    force: common.Force = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Fit the map that makes small pictures (cwic decode --scale), and write it beside the weight file.
 
@@ -115,7 +115,7 @@ def fit_small_pictures(
     """
 
     def work(_: int) -> None:
-        from cwic.cli.plan import check_target
+        from cwic.cli.job import check_target
         from cwic.models.catalog import open_model, weights_path
         from cwic.models.cwic import CwicModel
         from cwic.models.preview import SUFFIX, fit_preview, write_preview
@@ -128,13 +128,13 @@ def fit_small_pictures(
             raise InputError(f"{name} makes small pictures from whole ones: there is nothing to fit")
         used = _middles(folder, pictures)
         write_preview(weights, fit_preview(model, used))
-        batch.report(
+        reports.report(
             f"{name}: {len(used)} pictures -> {target}",
             {"model": name, "pictures": len(used), "output": str(target)},
             as_json=as_json,
         )
 
-    batch.run([name], work)
+    several.run([name], work)
 
 
 @app.command("space")
@@ -151,8 +151,8 @@ def space_qualities(
     shared: Annotated[
         bool, typer.Option("--shared", help="Write what differs alone: NAME's weight file must stay beside it.")
     ] = False,
-    force: batch.Force = False,
-    as_json: batch.AsJson = False,
+    force: common.Force = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Space the qualities of a model anew, so that each has about the bytes that it has with another model.
 
@@ -162,7 +162,7 @@ def space_qualities(
     _check_suffix(output)
 
     def work(_: int) -> None:
-        from cwic.cli.plan import check_target
+        from cwic.cli.job import check_target
         from cwic.models.catalog import describe, open_model, weights_path
         from cwic.models.spacing import check_levels, coded_bits, space_levels
         from cwic.models.weights import check_base, model_id, save_weights
@@ -178,13 +178,13 @@ def space_qualities(
         save_weights(output, spaced, output.stem, describe(name).parts, base=weights if shared else None)
         found = model_id(spaced).hex()
         knots = " ".join(f"{position:.2f}" for position in positions)
-        batch.report(
+        reports.report(
             f"{name} -> {output}  model {found}  knots at positions {knots}",
             {"model": name, "output": str(output), "model_id": found, "positions": positions},
             as_json=as_json,
         )
 
-    batch.run([name], work)
+    several.run([name], work)
 
 
 def _check_suffix(output: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from cwic.cli import batch
-from cwic.cli.plan import Job
+from cwic.cli import reports
+from cwic.cli.job import Job
 from cwic.errors import CwicError
 from cwic.image.losses import losses_to
 
@@ -55,9 +55,9 @@ def attempt(work: Work, job: Job) -> Outcome:
     """Do the work and return its outcome. A failure is an outcome too, unless it ends a whole run (`PASSED_ON`)."""
     said: list[str] = []
     try:
-        with losses_to(lambda text: said.append(batch.complaint(job.source, " ".join(text.split()))), UserWarning):
+        with losses_to(lambda text: said.append(reports.complaint(job.source, " ".join(text.split()))), UserWarning):
             return Outcome(said, work(job))
-    except batch.PASSED_ON:
+    except reports.ENDS:
         raise
     except BaseException as error:  # extensions raise kinds of their own, which are no Exception
         return failure(said, job, error)
@@ -71,6 +71,6 @@ def failure(said: list[str], job: Job, error: BaseException) -> Outcome:
         job: the job.
         error: the error.
     """
-    reason = batch.reason_of(error)
-    said = [*said, batch.complaint(job.source, reason)]
-    return Outcome(said, None, batch.exit_code_of(error), type(error).__name__, reason)
+    reason = reports.reason_of(error)
+    said = [*said, reports.complaint(job.source, reason)]
+    return Outcome(said, None, reports.exit_code_of(error), type(error).__name__, reason)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from cwic.cli.plan import STDIN, shown
+from cwic.cli.job import STDIN, shown
 from cwic.cli.replaced import begins_as_coded, begins_as_picture, has_name_of_picture
 
 SUFFIX = ".cwic"

@@ -13,8 +13,8 @@ from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 
+from cwic.cli.job import Job
 from cwic.cli.outcome import Outcome, Work, attempt, failure
-from cwic.cli.plan import Job
 from cwic.errors import CwicError
 from cwic.evaluation.cores import share_cores
 

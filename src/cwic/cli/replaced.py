@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cwic.cli.plan import UsageError, shown
+from cwic.cli.job import UsageError, shown
 from cwic.container.header import MAGIC
 from cwic.errors import InputError
 

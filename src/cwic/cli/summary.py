@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from time import perf_counter
 
-from cwic.cli import batch
+from cwic.cli import streams
+from cwic.cli.job import Job
 from cwic.cli.outcome import Made
-from cwic.cli.plan import Job
 
 
 class Summary:
@@ -32,7 +32,7 @@ class Summary:
             self.skipped += 1
         else:
             self.done += 1
-            if batch.is_file(job.source):
+            if streams.is_file(job.source):
                 self._before += os.path.getsize(job.source)
             self._after += len(made.data)
             self._pixels += made.record["width"] * made.record["height"]

@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from cwic.cli import batch
-from cwic.cli.plan import check_target
+from cwic.cli import common, reports, several, streams
+from cwic.cli.job import check_target
 
 
 def thumbnail(
     source: Annotated[str, typer.Argument(metavar="INPUT", help="A .cwic file.", show_default=False)],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="PNG to write.", show_default=False)],
     size: Annotated[int, typer.Option("--size", "-s", min=1, max=4096, help="Longest side, in pixels.")] = 256,
-    force: batch.Force = False,
+    force: common.Force = False,
 ) -> None:
     """Write a small PNG of a file, upright and in sRGB: at most --size pixels a side, decoded small where it can be."""
 
@@ -25,8 +25,8 @@ def thumbnail(
         from cwic.image.losses import losses_to
         from cwic.thumbnail import thumbnail_of
 
-        with losses_to(lambda text: batch.say(batch.complaint(source, " ".join(text.split()))), UserWarning):
-            data = thumbnail_of(batch.read(source), size)
-        batch.write(str(target), data, force=force)
+        with losses_to(lambda text: reports.say(reports.complaint(source, " ".join(text.split()))), UserWarning):
+            data = thumbnail_of(streams.read(source), size)
+        streams.write(str(target), data, force=force)
 
-    batch.run([source], work)
+    several.run([source], work)

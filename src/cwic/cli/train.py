@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from cwic.cli import batch
+from cwic.cli import reports, several
 from cwic.cli.export import check_card
-from cwic.cli.plan import check_target, check_writable
+from cwic.cli.job import check_target, check_writable
 from cwic.errors import InputError, OutputExistsError
 from cwic.models.catalog import SUFFIX
 
@@ -128,7 +128,7 @@ def train(
             return
         record = {"recipe": loaded.name, "checkpoint": str(outcome.checkpoint)}
         if not outcome.finished:
-            batch.report(f"stopped; go on with --resume {folder}", record, as_json=False)
+            reports.report(f"stopped; go on with --resume {folder}", record, as_json=False)
             raise typer.Exit(INTERRUPTED)
         if state is not None:
             save_state(state, load_checkpoint(outcome.checkpoint.with_name("undecayed.ckpt"))["average"])
@@ -136,9 +136,9 @@ def train(
         if export is not None:
             model_id = export_checkpoint(outcome.checkpoint, export, loaded, data, validation, list_skipped=False)
             record |= {"weights": str(export), "model_id": model_id}
-        batch.report("  ".join(f"{key} {value}" for key, value in record.items()), record, as_json=False)
+        reports.report("  ".join(f"{key} {value}" for key, value in record.items()), record, as_json=False)
 
-    batch.run([recipe], work)
+    several.run([recipe], work)
 
 
 def _check(output: Path, run: Path, *, force: bool) -> None:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import typer
 
-from cwic.cli.plan import STDIN, STDOUT, Job, plan, shown, without_clashes
+from cwic.cli.job import STDIN, STDOUT, Job, shown
+from cwic.cli.plan import plan, without_clashes
 from cwic.image.files import is_temporary
 
 NAMED = 8

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cwic.cli import batch
-from cwic.cli.plan import STDIN
+from cwic.cli import common, reports, several
+from cwic.cli.job import STDIN
 
 if TYPE_CHECKING:
     from cwic.view.pictures import Pictures
@@ -32,7 +32,7 @@ def view(
             "--model", "-m", help="With --write: a model to put beside it; all by default.", show_default=False
         ),
     ] = None,
-    force: batch.Force = False,
+    force: common.Force = False,
 ) -> None:
     """Show files in a browser, decoded by the page itself; nothing leaves this machine.
 
@@ -49,7 +49,7 @@ def view(
     from cwic.view.pictures import Pictures
 
     pictures = Pictures()
-    batch.run(["view"], lambda _: _serve(pictures, files or [], port, browser=browser))
+    several.run(["view"], lambda _: _serve(pictures, files or [], port, browser=browser))
 
 
 def _serve(pictures: Pictures, files: list[str], port: int, *, browser: bool) -> None:
@@ -57,7 +57,7 @@ def _serve(pictures: Pictures, files: list[str], port: int, *, browser: bool) ->
 
     pictures.open(files)
     with ViewServer(pictures, port) as server:
-        batch.say("cwic: the page is open until Ctrl-C at")
+        reports.say("cwic: the page is open until Ctrl-C at")
         typer.echo(server.url)
         if browser:
             import webbrowser
@@ -76,6 +76,6 @@ def _write(folder: str, models: list[str] | None, *, force: bool) -> None:
 
         written = write_site(folder, models or shipped(), force=force)
         size = sum(file.stat().st_size for file in written)
-        batch.report(f"{folder}  {len(written)} files, {size} bytes", {}, as_json=False)
+        reports.report(f"{folder}  {len(written)} files, {size} bytes", {}, as_json=False)
 
-    batch.run([str(Path(folder))], work)
+    several.run([str(Path(folder))], work)

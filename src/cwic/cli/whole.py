@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cwic.cli.plan import shown
+from cwic.cli.job import shown
 from cwic.container.index import read_container
 from cwic.container.limits import Limits
 from cwic.errors import FormatError, InputError, LimitError, NewerFormatError, OutputExistsError
