@@ -21,7 +21,8 @@ from torch import Tensor
 
 import cwic
 from cwic.config import CwicConfig
-from cwic.container import TILE, Chunk, Header, pack_tile, read_container, symbol_crc, write_container
+from cwic.container import TILE, Chunk, Header, pack_tile, read_container, write_container
+from cwic.entropy.checksum import symbol_crc
 from cwic.errors import FormatError, ModelError
 from cwic.image.metadata import Metadata, metadata_of
 from cwic.models import catalog

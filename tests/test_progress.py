@@ -36,7 +36,7 @@ def test_the_codec_reports_tiles_and_probes(jobs: int) -> None:
         assert heard == [("tiles", done, 4) for done in range(5)]
         heard.clear()
         decode(data, jobs=jobs)
-        assert [done for unit, done, total in heard if (unit, total) == ("blocks", 4)] == [0, 1, 2, 2, 3, 4]
+        assert heard == [("blocks", done, 4) for done in range(5)]
         heard.clear()
         encode(pixels, target_bytes=3000)
     probes = [done for unit, done, _ in heard if unit == "probes"]

@@ -1,7 +1,8 @@
 """The libraries in C: one for each set of instructions, compiled where installing cwic found a C compiler.
 
-The sources lie in `native/` of the project. `cwic.latents.native` calls the exact path there, and
-`cwic.networks.native_layers` the layers of the float networks. Without a library numpy and the engines do their work.
+The sources lie in `native/` of the project. `cwic.latents.native` calls the exact path there,
+`cwic.networks.native_layers` the layers of the float networks, and `cwic.entropy` a sort and a
+checksum. Without a library numpy, the standard library and the engines do their work.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _POINTER, _INT = ctypes.c_void_p, ctypes.c_int
 _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "native_level": (_INT, []),
     "native_end": (None, [_POINTER]),
+    "symbols_group": (None, [_POINTER, ctypes.c_int64, _POINTER, _POINTER]),
+    "symbols_crc": (ctypes.c_uint, [_POINTER, ctypes.c_int64, ctypes.c_uint]),
     "exact_load": (_POINTER, [_POINTER, *[_INT] * 5]),
     "exact_begin": (_POINTER, [_POINTER, _POINTER, *[_INT] * 3]),
     "exact_predict": (_INT, [_POINTER, *[_INT] * 3, _POINTER, _POINTER]),

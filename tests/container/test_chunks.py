@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from cwic.container.chunks import Chunk, pack_tile, symbol_crc, unpack_tile, write_container
+from cwic.container.chunks import Chunk, pack_tile, unpack_tile, write_container
 from cwic.container.header import Header
 from cwic.errors import FormatError
 
@@ -40,9 +40,3 @@ def test_tile_payload() -> None:
     for short in (b"", b"1"):
         with pytest.raises(FormatError, match="shorter than its checksum"):
             unpack_tile(short)
-
-
-def test_symbol_crc() -> None:
-    assert symbol_crc(b"123456789", 0) == 0x31C3  # the published check value of CRC-16/XMODEM
-    assert symbol_crc(b"12", 0) != symbol_crc(b"12", 1)
-    assert symbol_crc(b"", 0x12345) == 0x2345

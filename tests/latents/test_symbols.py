@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cwic.container import symbol_crc
 from cwic.entropy import SymbolEncoder
+from cwic.entropy.checksum import symbol_crc
 from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
 from cwic.latents.symbols import CodedLatents, CutReader, Discard, SymbolReader, SymbolWriter

@@ -13,7 +13,6 @@ from cwic.container.chunks import (
     XMP,
     Chunk,
     pack_tile,
-    symbol_crc,
     unpack_tile,
     write_container,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "pack_tile",
     "read_container",
     "read_index",
-    "symbol_crc",
     "unpack_tile",
     "write_container",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from binascii import crc32, crc_hqx
+from binascii import crc32
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -58,11 +58,6 @@ def write_container(header: Header, chunks: Sequence[Chunk]) -> bytes:
         crc = crc32(chunk.payload, crc32(head, header_crc))
         parts += [head, chunk.payload, crc.to_bytes(CRC_BYTES, "little")]
     return b"".join(parts)
-
-
-def symbol_crc(symbols: bytes, tile_index: int) -> int:
-    """CRC-16 of a tile's symbols (int16, little-endian), begun with its index so that tiles cannot swap."""
-    return crc_hqx(symbols, tile_index & 0xFFFF)
 
 
 def pack_tile(symbol_crc: int, coded: bytes) -> bytes:

@@ -18,6 +18,7 @@ from functools import lru_cache
 import constriction
 import numpy as np
 
+from cwic.entropy.grouping import grouped
 from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
 
@@ -37,11 +38,12 @@ def _group(tables: Tables, indexes: np.ndarray) -> tuple[np.ndarray, list[tuple[
     """The stable order that groups positions by index, and (index, slice of that order) of each group."""
     if indexes.ndim != 1 or indexes.dtype != np.uint8:
         raise ValueError("indexes must be uint8 of one axis")
-    ends = np.cumsum(np.bincount(indexes, minlength=len(tables))).tolist()
-    if len(ends) > len(tables):
-        raise ValueError(f"indexes go to {len(ends) - 1} and there are {len(tables)} tables")
-    groups = [(index, slice(ends[index - 1], ends[index])) for index in range(1, len(tables))]
-    return np.argsort(indexes, kind="stable"), [group for group in groups if group[1].start < group[1].stop]
+    order, ends = grouped(indexes)
+    if ends[len(tables) - 1] < indexes.size:
+        raise ValueError(f"indexes go to {indexes.max()} and there are {len(tables)} tables")
+    starts = ends.tolist()
+    groups = [(index, slice(starts[index - 1], starts[index])) for index in range(1, len(tables))]
+    return order, [group for group in groups if group[1].start < group[1].stop]
 
 
 def _escapes(raw: np.ndarray, reach: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cwic.container.chunks import symbol_crc
+from cwic.entropy.checksum import symbol_crc
 from cwic.entropy.coder import CutDecoder, SymbolDecoder
 from cwic.entropy.tables import Tables
 from cwic.errors import FormatError
