@@ -17,6 +17,12 @@ def test_a_closed_stdin_is_an_error_as_any_other(monkeypatch: pytest.MonkeyPatch
         streams.read("-")
 
 
+def test_a_closed_stdout_is_an_error_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(InputError, match="stdout is closed"):
+        streams.write("-", b"data", force=False)
+
+
 def test_a_pipe_is_written_directly(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -179,6 +179,8 @@ def test_formats_that_cannot_hold_the_pixels_are_refused() -> None:
         code_as(PHOTO, "XBM")
     with pytest.raises(InputError, match="cannot save as JPEG"):
         code_as(Image.new("L", (70_000, 1)), "JPEG")
+    with pytest.raises(InputError, match="cannot write empty image"):
+        code_as(Image.new("RGB", (5, 0)), "PNG")
 
 
 def test_the_image_keeps_what_it_carries() -> None:

@@ -59,8 +59,13 @@ def limits(lifted: bool) -> Limits:
 
 
 def write(target: str, data: bytes | memoryview, *, force: bool) -> None:
-    """Write a whole file, or write to stdout, a pipe or a device. Raises the errors of `write_atomically`."""
+    """Write a whole file, or write to stdout, a pipe or a device.
+
+    Raises `InputError` if nobody reads it, and the errors of `write_atomically`.
+    """
     if target == PIPE:
+        if sys.stdout is None:
+            raise InputError("stdout is closed")
         with bar.hidden():
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()

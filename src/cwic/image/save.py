@@ -194,11 +194,11 @@ def _pixels_lost(image: Image.Image, data: BytesIO) -> list[str]:
 
 def _saved(image: Image.Image, format: str, options: dict[str, Any]) -> BytesIO:
     """A file with what the options say, and nothing of what the image carries. Raises whatever Pillow does."""
-    if format == "PNG" and image.mode in png.MODES:
-        return png.code_png(image, options)
     coded, info = BytesIO(), image.info
     try:
         image.info = {}
+        if format == "PNG":
+            return png.code_png(image, options)
         image.save(coded, format=format, **options)
     finally:
         image.info = info
