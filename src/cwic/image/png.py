@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,20 @@ _ROWS = 16
 """Rows to filter at once: their samples stay in the cache."""
 _PAETH = 4
 _ZLIB_HEAD = b"\x78\x01"
+
+
+class Strip(NamedTuple):
+    """Rows of an image, filtered and deflated to whole bytes.
+
+    Attributes:
+        deflated: the bytes.
+        adler: the Adler-32 of the filtered rows.
+        size: the size of the filtered rows in bytes.
+    """
+
+    deflated: bytes
+    adler: int
+    size: int
 
 
 def code_png(image: Image.Image, options: dict[str, Any]) -> BytesIO:
@@ -83,11 +97,11 @@ def _by_strips(image: Image.Image, options: dict[str, Any]) -> BytesIO:
     return file
 
 
-def _strips(image: Image.Image) -> dict[int, tuple[bytes, int, int]]:
-    """The strips of an image by their first rows, as `_strip` gives them."""
+def _strips(image: Image.Image) -> dict[int, Strip]:
+    """The strips of an image, by their first rows."""
     image.load()
     channels = len(image.getbands())
-    strips: dict[int, tuple[bytes, int, int]] = {}
+    strips: dict[int, Strip] = {}
 
     def code(first: int, last: int) -> None:
         top = max(first - 1, 0)
@@ -99,13 +113,13 @@ def _strips(image: Image.Image) -> dict[int, tuple[bytes, int, int]]:
     return strips
 
 
-def _pixels(strips: dict[int, tuple[bytes, int, int]]) -> Iterator[bytes]:
+def _pixels(strips: dict[int, Strip]) -> Iterator[bytes]:
     """The chunks of all strips, given by their first rows: together one stream of zlib. Strips are used up."""
     head, adler = _ZLIB_HEAD, 1
     for first in sorted(strips):
-        deflated, its_adler, size = strips.pop(first)
-        adler = _joined(adler, its_adler, size)
-        yield chunk(b"IDAT", head, deflated)
+        strip = strips.pop(first)
+        adler = _joined(adler, strip.adler, strip.size)
+        yield chunk(b"IDAT", head, strip.deflated)
         head = b""
     yield chunk(b"IDAT", zlib.compressobj(wbits=-15).flush(), adler.to_bytes(4, "big"))
 
@@ -118,8 +132,8 @@ def _joined(first: int, second: int, size: int) -> int:
     return high << 16 | low
 
 
-def _strip(above: NDArray[np.uint8], rows: NDArray[np.uint8], channels: int) -> tuple[bytes, int, int]:
-    """Rows `[H, W * channels]` and the one above them: deflated to whole bytes, with Adler-32 and size of what was."""
+def _strip(above: NDArray[np.uint8], rows: NDArray[np.uint8], channels: int) -> Strip:
+    """The strip of rows `[H, W * channels]`, below the row `above`."""
     filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
     filtered[:, 0] = _PAETH
     for top in range(0, len(rows), _ROWS):
@@ -127,7 +141,7 @@ def _strip(above: NDArray[np.uint8], rows: NDArray[np.uint8], channels: int) -> 
         filtered[top : top + _ROWS, 1:] = _paeth(part, rows[top - 1] if top else above, channels)
     deflate = zlib.compressobj(1, wbits=-15, memLevel=9, strategy=zlib.Z_RLE)
     deflated = deflate.compress(filtered.data) + deflate.flush(zlib.Z_FULL_FLUSH)
-    return deflated, zlib.adler32(filtered.data), filtered.size
+    return Strip(deflated, zlib.adler32(filtered.data), filtered.size)
 
 
 def _paeth(rows: NDArray[np.uint8], above: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
