@@ -86,7 +86,18 @@ def test_what_changed_and_what_failed_is_done_again(run_cwic: Run, photos: Path,
 
 @pytest.mark.parametrize(
     "arguments",
-    [("x",), ("x", "y", "--format", "nothing", "--decode"), ("x", "y", "--decode", "--output-quality", "5")],
+    [
+        ("x",),
+        ("x", "y", "--format", "nothing", "--decode"),
+        ("x", "y", "--decode", "--output-quality", "5"),
+        ("x", "y", "--decode", "-q", "30"),
+        ("x", "y", "--decode", "--strip"),
+        ("x", "y", "--decode", "-e", "7"),
+        ("x", "y", "--format", "jpg"),
+        ("x", "y", "--output-quality", "30"),
+        ("x", "y", "--cpus", "2"),
+        ("x", "y", "--gpus", "2", "--device", "cuda"),
+    ],
 )
 def test_usage(run_cwic: Run, arguments: tuple[str, ...]) -> None:
     assert run_cwic("batch", *arguments).code == 2

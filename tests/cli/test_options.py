@@ -19,6 +19,8 @@ Run = Callable[..., Any]
         ("-q", "101"),
         ("-q", "nan"),
         ("--target-bpp", "0"),
+        ("--target-ms-ssim", "1"),
+        ("--target-ssimulacra2", "100"),
         ("--tile", "100"),
         ("-q", "5", "--target-psnr", "30"),
         ("--tune", "ear"),

@@ -8,7 +8,7 @@ import typer
 
 from cwic.cli import plan as module
 from cwic.cli.job import Job, UsageError, check_job
-from cwic.cli.plan import plan
+from cwic.cli.plan import plan, without_clashes
 
 
 def _targets(inputs: list[str], output: str | None) -> list[str]:
@@ -100,6 +100,11 @@ def test_whether_a_folderfolds_case_is_seen_from_what_is_there(tmp_path: Path, m
 def test_an_input_named_twice_is_one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert plan(["a.png", "./a.png", f"{tmp_path}/a.png"], None, ".cwic") == [Job("a.png", "a.cwic")]
+
+
+def test_files_of_a_folder_with_one_output_are_renamed_or_left_out() -> None:
+    jobs = [Job(name, "out/a.cwic", makes_folder=True) for name in ("in/a.png", "in/a.jpg")]
+    assert all(str(job.clash).endswith("too: rename one, or --exclude it") for job in without_clashes(jobs))
 
 
 def test_an_input_is_never_an_output_of_the_same_run(tmp_path: Path) -> None:

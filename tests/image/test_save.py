@@ -183,6 +183,16 @@ def test_formats_that_cannot_hold_the_pixels_are_refused() -> None:
         code_as(Image.new("RGB", (5, 0)), "PNG")
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_tiff_keeps_all_pixels(orientation: int) -> None:
+    image = carrying(Metadata(exif=exif(orientation).removeprefix(b"Exif\0\0")))
+    coded = code_as(image, "TIFF")
+    assert coded.lost == []
+    back = Image.open(BytesIO(coded.data))
+    assert orientation_of(back) == orientation
+    assert np.asarray(back).size == np.asarray(image).size
+
+
 def test_the_image_keeps_what_it_carries() -> None:
     image = carrying(KEPT)
     code_as(image, "BMP")

@@ -16,6 +16,7 @@ def main() -> None:
     """Run the command line, and exit with its code."""
     import os
     import sys
+    from contextlib import suppress
     from io import TextIOWrapper
 
     from cwic.cli.app import COMMANDS, app_of
@@ -29,3 +30,10 @@ def main() -> None:
         app_of(wanted if is_one else COMMANDS)(prog_name="cwic")
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:  # of stdout, as on a full disk: commands report those of files
+        from cwic.cli.reports import reason_of
+
+        with suppress(AttributeError, OSError):  # what is left in its buffer has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"cwic: the results cannot be written: {reason_of(error)}\n")
+        sys.exit(1)

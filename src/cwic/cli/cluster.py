@@ -118,6 +118,27 @@ def run(
     """
     options.check(quality, target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2, tune=tune)
     suffix = f".{format.lower().lstrip('.')}"
+    _check_direction(
+        decode,
+        of_encoding={
+            "--quality": quality,
+            "--target-bytes": target_bytes,
+            "--target-bpp": target_bpp,
+            "--target-psnr": target_psnr,
+            "--target-ms-ssim": target_ms_ssim,
+            "--target-ssimulacra2": target_ssimulacra2,
+            "--effort": None if effort == options.DEFAULT_EFFORT else effort,
+            "--tune": tune,
+            "--strip": strip or None,
+            "--tile": tile,
+            "--robust": robust or None,
+        },
+        of_decoding={"--format": None if suffix == ".png" else suffix, "--output-quality": output_quality},
+    )
+    if ray is None and cpus != 1:
+        raise typer.BadParameter("--cpus is for a Ray cluster: --ray names it")
+    if gpus != 1 and (ray is None or device is not common.Device.cuda):
+        raise typer.BadParameter("--gpus is for a Ray cluster with --device cuda: --ray names it")
     if decode and not lossy.has_quality(format_asked_for(f"x{suffix}")) and output_quality is not None:
         raise typer.BadParameter("--output-quality is for pictures with loss, such as --format jpg")
     patterns = Patterns(include or (), exclude or ())
@@ -191,6 +212,15 @@ def run(
             raise typer.Exit(status.exit_code)
 
     several.run([source], work_on)
+
+
+def _check_direction(decode: bool, of_encoding: dict[str, object], of_decoding: dict[str, object]) -> None:
+    """Check that no option of the other direction is given: those of each, by name, None where it is not given."""
+    wrong = next((name for name, value in (of_encoding if decode else of_decoding).items() if value is not None), None)
+    if wrong is not None:
+        raise typer.BadParameter(
+            f"{wrong} is for {'encoding: without' if decode else 'pictures, the way back: with'} --decode"
+        )
 
 
 @app.command("status")

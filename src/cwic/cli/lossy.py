@@ -33,6 +33,6 @@ def quality_options(format: str, quality: int | None) -> dict[str, Any]:
 def loss_of(format: str, quality: int | None) -> str | None:
     """Return a message about the loss of a format; None if the format keeps every pixel."""
     if has_quality(format):
-        value = GOOD if quality is None else quality
-        return f"{format} loses some of the picture: quality {value}, or as --output-quality says; PNG loses nothing"
+        value = f"quality {GOOD}, or as --output-quality says" if quality is None else f"quality {quality}"
+        return f"{format} loses some of the picture: {value}; PNG loses nothing"
     return None if format in _EXACT else f"{format} may not keep every pixel; PNG does"

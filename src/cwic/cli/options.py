@@ -24,6 +24,18 @@ def _positive(value: float | None) -> float | None:
     return value
 
 
+def _similarity(value: float | None) -> float | None:
+    if value is not None and not 0 < value < 1:
+        raise typer.BadParameter(f"{value:g} is not between 0 and 1")
+    return value
+
+
+def _points(value: float | None) -> float | None:
+    if value is not None and not 0 < value < 100:
+        raise typer.BadParameter(f"{value:g} is not between 0 and 100")
+    return value
+
+
 def _tile_side(side: int | None) -> int | None:
     from cwic.container.header import tile_code_of
 
@@ -48,11 +60,11 @@ TargetPsnr = Annotated[
     float | None, typer.Option("--target-psnr", help="Smallest file of at least that PSNR, dB.", callback=_positive)
 ]
 TargetMsSsim = Annotated[
-    float | None, typer.Option("--target-ms-ssim", help="The same with that MS-SSIM.", callback=_positive)
+    float | None, typer.Option("--target-ms-ssim", help="The same with that MS-SSIM.", callback=_similarity)
 ]
 TargetSsimulacra2 = Annotated[
     float | None,
-    typer.Option("--target-ssimulacra2", help="The same with so many points: 90, 70, 50.", callback=_positive),
+    typer.Option("--target-ssimulacra2", help="The same with so many points: 90, 70, 50.", callback=_points),
 ]
 Effort = Annotated[int, typer.Option("--effort", "-e", min=1, max=9, help="1 (fastest) to 9 (smallest files).")]
 Model = Annotated[

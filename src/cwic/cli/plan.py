@@ -76,7 +76,7 @@ def without_clashes(jobs: Sequence[Job]) -> list[Job]:
 
     def clash(source: str, target: str, job: Job) -> str | None:
         others = [shown(name) for name in makers[target] if name != job.source]
-        way = "give it another name, alone with -o"
+        way = "rename one, or --exclude it" if job.makes_folder else "give it another name, alone with -o"
         if others:
             return f"{shown(job.target)} would be the output of {' and '.join(others)} too: {way}"
         if target in sources and target != source:

@@ -6,7 +6,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cwic.image import png
-from cwic.image.exif import EXIF_PREFIX, dots_per_inch, is_exif, resolution_in
+from cwic.image.exif import EXIF_PREFIX, dots_per_inch, is_exif, orientation_of, resolution_in
 from cwic.image.guard import errors_as_ours
 from cwic.image.metadata import Metadata, turned
 
@@ -185,7 +185,8 @@ def _pixels_lost(image: Image.Image, data: BytesIO) -> list[str]:
     except Exception:
         return []  # a format that is only written
     lost = []
-    if size != image.size:
+    # Of a TIFF file, Pillow tells the size that its orientation gives it.
+    if size != image.size and not (head.format == "TIFF" and orientation_of(head) > 4 and size[::-1] == image.size):
         lost.append(f"{image.width}x{image.height} pixels ({size[0]}x{size[1]} are kept)")
     if mode == "P" and image.convert(image.mode.removesuffix("A")).getcolors(256) is None:
         lost.append("more than 256 colours")
