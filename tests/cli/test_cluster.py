@@ -54,9 +54,13 @@ def test_there_and_back(run_cwic: Run, photos: Path, tmp_path: Path) -> None:
     times = [(small / name).stat().st_mtime_ns for name in _outputs(small)]
     assert run_cwic("batch", photos, small, "-q", "30", "--strip").code == 1  # nothing is left to do
     assert [(small / name).stat().st_mtime_ns for name in _outputs(small)] == times
-    for answer in (run_cwic("batch", photos, small, "-q", "40"), run_cwic("batch", tmp_path, small, "-q", "30")):
-        assert answer.code == 1
-        assert "the target belongs to a run" in answer.err
+    answer = run_cwic("batch", photos, small, "-q", "40", "--tile", "128", "--include", "*.png")
+    assert answer.code == 1
+    before = "--quality 30, --strip, no --tile, no --include"
+    assert answer.err.endswith(f"the target belongs to a run with other options: {before}\n")
+    answer = run_cwic("batch", tmp_path, small, "-q", "30", "--strip")
+    assert answer.code == 1
+    assert "the target belongs to a run over" in answer.err
 
     answer = run_cwic("batch", "status", small, "--json")
     assert answer.code == 1

@@ -214,6 +214,17 @@ def run(
     several.run([source], work_on)
 
 
+def _as_given(name: str, value: object) -> str:
+    """Return an option as it was given to a run: `--quality 70`, `--strip`, `no --tile`."""
+    option = f"--{name.replace('_', '-')}"
+    if value is True:
+        return option
+    if value is None or value is False or value == []:
+        return f"no {option}"
+    values = value if isinstance(value, list) else [value]
+    return " ".join([option, *(f"{each:g}" if isinstance(each, float) else str(each) for each in values)])
+
+
 def _check_direction(decode: bool, of_encoding: dict[str, object], of_decoding: dict[str, object]) -> None:
     """Check that no option of the other direction is given: those of each, by name, None where it is not given."""
     wrong = next((name for name, value in (of_encoding if decode else of_decoding).items() if value is not None), None)
@@ -289,7 +300,7 @@ def _planned(
     if plan.source != asked.source:
         raise InputError(f"the target belongs to a run over {shown(plan.source)}")
     if different := [name for name, value in asked.options.items() if plan.options.get(name) != value]:
-        before = {name: plan.options.get(name) for name in different}
+        before = ", ".join(_as_given(name, plan.options.get(name)) for name in different)
         raise InputError(f"the target belongs to a run with other options: {before}")
     if on_change:
         changes, told = planning.update(manifest, plan, wanted, key)
