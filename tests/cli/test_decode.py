@@ -13,7 +13,6 @@ from PIL import Image
 
 import cwic
 from cwic.container import DEFAULT_LIMITS, NO_LIMITS, Limits
-from cwic.image.png import code_png
 
 pytestmark = pytest.mark.usefixtures("fake_codec")
 Run = Callable[..., Any]
@@ -150,13 +149,14 @@ def test_whatever_a_writer_raises_the_others_are_done(
 ) -> None:
     odd = coded.with_name("odd.cwic")
     odd.write_bytes(cwic.encode(PHOTO.crop((0, 0, 7, 7))))
+    plain = Image.Image.save
 
-    def code(image: Image.Image, options: dict[str, Any]) -> io.BytesIO:
-        if image.width == 7:
+    def save(self: Image.Image, *args: Any, **options: Any) -> None:
+        if self.width == 7:
             raise RuntimeError("encoder error")
-        return code_png(image, options)
+        plain(self, *args, **options)
 
-    monkeypatch.setattr("cwic.image.png.code_png", code)
+    monkeypatch.setattr(Image.Image, "save", save)
     answer = run_cwic("decode", odd, coded)
     assert (answer.code, answer.err.count("\n")) == (1, 1)
     assert answer.err.startswith(f"cwic: {odd}: ")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
+import typer
 
 from cwic.cli.job import Job
 from cwic.cli.outcome import Made, Outcome, attempt
@@ -43,7 +44,7 @@ def test_a_failure_is_an_outcome(error: BaseException, line: str, code: int) -> 
     assert attempt(work, JOB) == Outcome(["cwic: a: odd", line], None, code, kind, line.removeprefix("cwic: a: "))
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), BrokenPipeError()])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), BrokenPipeError(), typer.BadParameter("b")])
 def test_what_is_said_to_the_whole_run_ends_it(error: BaseException) -> None:
     def work(_: Job) -> Made:
         raise error

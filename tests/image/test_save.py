@@ -37,6 +37,12 @@ def opened(image: Image.Image, format: str) -> tuple[Image.Image, list[str], boo
     return back, coded.lost, coded.is_turned
 
 
+def test_a_png_is_written_at_another_level_than_the_default() -> None:
+    smooth = Image.linear_gradient("L").resize((200, 150))
+    lengths = {level: len(code_as(smooth, "PNG", {"compress_level": level}).data) for level in (4, 6)}
+    assert len(code_as(smooth, "PNG").data) == lengths[4] != lengths[6]
+
+
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "AVIF"])
 def test_what_pillow_reads_is_what_was_saved(format: str) -> None:
     kept = Metadata(b"profile", exif(1).removeprefix(b"Exif\0\0"), b"<x:xmpmeta/>")

@@ -139,9 +139,9 @@ def _end(job: Job, outcome: Outcome, line: Callable[[dict[str, Any]], str], *, f
         reports.report("" if as_json else line(made.record), made.record, as_json=as_json, target=job.target)
         if made.problem is not None:
             raise made.problem
-    except reports.ENDS:
-        raise
     except Exception as error:
+        if reports.ends_run(error):
+            raise
         return reports.complain(job.source, error)
     return 0
 

@@ -122,9 +122,9 @@ class _Tally:
             return work()
         except (CwicError, OSError) as error:
             self.take(name, error)
-        except reports.ENDS:
-            raise
         except BaseException as error:  # a codec, a reader or an extension may raise anything
+            if reports.ends_run(error):
+                raise
             self.take(name, error)
         return None
 

@@ -52,14 +52,14 @@ Work = Callable[[Job], Made]
 
 
 def attempt(work: Work, job: Job) -> Outcome:
-    """Do the work and return its outcome. A failure is an outcome too, unless it ends a whole run (`PASSED_ON`)."""
+    """Do the work and return its outcome. A failure is an outcome too, unless it ends a whole run (`ends_run`)."""
     said: list[str] = []
     try:
         with losses_to(lambda text: said.append(reports.complaint(job.source, " ".join(text.split()))), UserWarning):
             return Outcome(said, work(job))
-    except reports.ENDS:
-        raise
     except BaseException as error:  # extensions raise kinds of their own, which are no Exception
+        if reports.ends_run(error):
+            raise
         return failure(said, job, error)
 
 

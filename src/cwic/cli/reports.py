@@ -11,14 +11,6 @@ from cwic.cli.job import PIPE, shown
 from cwic.errors import CwicError
 from cwic.records import to_json
 
-ENDS = (
-    KeyboardInterrupt,
-    SystemExit,
-    GeneratorExit,
-    BrokenPipeError,  # the reader of stdout is gone: typer ends the run quietly
-)
-"""Errors that end a run of several files. Any other error is the failure of one file."""
-
 
 def report(line: str, record: dict[str, Any], *, as_json: bool, target: str = "") -> None:
     """Print one result to stdout; to stderr if stdout carries the file itself.
@@ -47,6 +39,24 @@ def _echo(text: str, *, err: bool = False) -> None:
     import typer  # not before there is something to print: the processes that code files of a folder print nothing
 
     typer.echo(text, err=err)
+
+
+def ends_run(error: BaseException) -> bool:
+    """Return whether an error ends a run of several files. Any other error is the failure of one file."""
+    import typer  # not before there is an error, for the same reason
+
+    return isinstance(
+        error,
+        (
+            KeyboardInterrupt,
+            SystemExit,
+            GeneratorExit,
+            BrokenPipeError,  # the reader of stdout is gone: typer ends the run quietly
+            typer.Exit,
+            typer.Abort,
+            typer.BadParameter,
+        ),
+    )
 
 
 def complain(name: str, error: BaseException) -> int:

@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 
 import typer
 
-from cwic.cli.reports import ENDS, complain
-
-_PASSED_ON = (*ENDS, typer.Exit, typer.Abort, typer.BadParameter)
+from cwic.cli.reports import complain, ends_run
 
 
 def run(names: Sequence[str], work: Callable[[int], None]) -> None:
@@ -21,9 +19,9 @@ def run(names: Sequence[str], work: Callable[[int], None]) -> None:
     for index, name in enumerate(names):
         try:
             work(index)
-        except _PASSED_ON:
-            raise
         except BaseException as error:  # extensions raise kinds of their own, which are no Exception
+            if ends_run(error):
+                raise
             worst = max(worst, complain(name, error))
     if worst:
         raise typer.Exit(worst)
