@@ -118,23 +118,23 @@ def run(
     """
     options.check(quality, target_bytes, target_bpp, target_psnr, target_ms_ssim, target_ssimulacra2, tune=tune)
     suffix = f".{format.lower().lstrip('.')}"
-    _check_direction(
-        decode,
-        of_encoding={
-            "--quality": quality,
-            "--target-bytes": target_bytes,
-            "--target-bpp": target_bpp,
-            "--target-psnr": target_psnr,
-            "--target-ms-ssim": target_ms_ssim,
-            "--target-ssimulacra2": target_ssimulacra2,
-            "--effort": None if effort == options.DEFAULT_EFFORT else effort,
-            "--tune": tune,
-            "--strip": strip or None,
-            "--tile": tile,
-            "--robust": robust or None,
-        },
-        of_decoding={"--format": None if suffix == ".png" else suffix, "--output-quality": output_quality},
-    )
+    targets: dict[str, Any] = {
+        "quality": quality,
+        "target_bytes": target_bytes,
+        "target_bpp": target_bpp,
+        "target_psnr": target_psnr,
+        "target_ms_ssim": target_ms_ssim,
+        "target_ssimulacra2": target_ssimulacra2,
+    }
+    how: dict[str, Any] = {"effort": effort, "strip": strip, "tile": tile, "robust": robust}
+    if decode:
+        asked_effort = None if effort == options.DEFAULT_EFFORT else effort
+        _check_absent(targets | how | {"effort": asked_effort, "tune": tune}, "encoding: without --decode")
+    else:
+        asked_format = None if suffix == ".png" else suffix
+        _check_absent(
+            {"format": asked_format, "output_quality": output_quality}, "pictures, the way back: with --decode"
+        )
     if ray is None and cpus != 1:
         raise typer.BadParameter("--cpus is for a Ray cluster: --ray names it")
     if gpus != 1 and (ray is None or device is not common.Device.cuda):
@@ -150,15 +150,6 @@ def run(
         work = Decoding(model, None, 1, False, output_quality, force=True, skip_existing=False, **everywhere)
         told = {"format": suffix, "output_quality": output_quality, "model": model}
     else:
-        targets: dict[str, Any] = {
-            "quality": quality,
-            "target_bytes": target_bytes,
-            "target_bpp": target_bpp,
-            "target_psnr": target_psnr,
-            "target_ms_ssim": target_ms_ssim,
-            "target_ssimulacra2": target_ssimulacra2,
-        }
-        how: dict[str, Any] = {"effort": effort, "strip": strip, "tile": tile, "robust": robust}
         work = Encoding(
             **targets, **how, model=model, tune=tune, force=True, skip_existing=False, verbose=False, **everywhere
         )
@@ -214,24 +205,30 @@ def run(
     several.run([source], work_on)
 
 
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False and value != []
+
+
 def _as_given(name: str, value: object) -> str:
     """Return an option as it was given to a run: `--quality 70`, `--strip`, `no --tile`."""
-    option = f"--{name.replace('_', '-')}"
+    option = _option(name)
     if value is True:
         return option
-    if value is None or value is False or value == []:
+    if not _is_given(value):
         return f"no {option}"
     values = value if isinstance(value, list) else [value]
     return " ".join([option, *(f"{each:g}" if isinstance(each, float) else str(each) for each in values)])
 
 
-def _check_direction(decode: bool, of_encoding: dict[str, object], of_decoding: dict[str, object]) -> None:
-    """Check that no option of the other direction is given: those of each, by name, None where it is not given."""
-    wrong = next((name for name, value in (of_encoding if decode else of_decoding).items() if value is not None), None)
-    if wrong is not None:
-        raise typer.BadParameter(
-            f"{wrong} is for {'encoding: without' if decode else 'pictures, the way back: with'} --decode"
-        )
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _check_absent(values: dict[str, Any], purpose: str) -> None:
+    """Refuse options that would do nothing, and tell what they are for. Raises typer.BadParameter."""
+    for name, value in values.items():
+        if _is_given(value):
+            raise typer.BadParameter(f"{_option(name)} is for {purpose}")
 
 
 @app.command("status")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import inf
 from typing import Annotated
 
 import typer
@@ -18,22 +20,15 @@ def _in_range(quality: float | None) -> float | None:
     return quality
 
 
-def _positive(value: float | None) -> float | None:
-    if value is not None and not 0 < value < float("inf"):
-        raise typer.BadParameter(f"{value:g} is not a positive number")
-    return value
+def _below(most: float) -> Callable[[float | None], float | None]:
+    wanted = "a positive number" if most == inf else f"between 0 and {most:g}"
 
+    def check(value: float | None) -> float | None:
+        if value is not None and not 0 < value < most:
+            raise typer.BadParameter(f"{value:g} is not {wanted}")
+        return value
 
-def _similarity(value: float | None) -> float | None:
-    if value is not None and not 0 < value < 1:
-        raise typer.BadParameter(f"{value:g} is not between 0 and 1")
-    return value
-
-
-def _points(value: float | None) -> float | None:
-    if value is not None and not 0 < value < 100:
-        raise typer.BadParameter(f"{value:g} is not between 0 and 100")
-    return value
+    return check
 
 
 def _tile_side(side: int | None) -> int | None:
@@ -51,20 +46,20 @@ Quality = Annotated[
     float | None, typer.Option("--quality", "-q", help="From 0 (small) to 100 (close); 50.", callback=_in_range)
 ]
 TargetBytes = Annotated[
-    float | None, typer.Option("--target-bytes", help="Largest file of at most that size.", callback=_positive)
+    float | None, typer.Option("--target-bytes", help="Largest file of at most that size.", callback=_below(inf))
 ]
 TargetBpp = Annotated[
-    float | None, typer.Option("--target-bpp", help="The same in bits per pixel.", callback=_positive)
+    float | None, typer.Option("--target-bpp", help="The same in bits per pixel.", callback=_below(inf))
 ]
 TargetPsnr = Annotated[
-    float | None, typer.Option("--target-psnr", help="Smallest file of at least that PSNR, dB.", callback=_positive)
+    float | None, typer.Option("--target-psnr", help="Smallest file of at least that PSNR, dB.", callback=_below(inf))
 ]
 TargetMsSsim = Annotated[
-    float | None, typer.Option("--target-ms-ssim", help="The same with that MS-SSIM.", callback=_similarity)
+    float | None, typer.Option("--target-ms-ssim", help="The same with that MS-SSIM.", callback=_below(1))
 ]
 TargetSsimulacra2 = Annotated[
     float | None,
-    typer.Option("--target-ssimulacra2", help="The same with so many points: 90, 70, 50.", callback=_points),
+    typer.Option("--target-ssimulacra2", help="The same with so many points: 90, 70, 50.", callback=_below(100)),
 ]
 Effort = Annotated[int, typer.Option("--effort", "-e", min=1, max=9, help="1 (fastest) to 9 (smallest files).")]
 Model = Annotated[

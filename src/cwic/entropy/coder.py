@@ -41,8 +41,8 @@ def _group(tables: Tables, indexes: np.ndarray) -> tuple[np.ndarray, list[tuple[
     order, ends = grouped(indexes)
     if ends[len(tables) - 1] < indexes.size:
         raise ValueError(f"indexes go to {indexes.max()} and there are {len(tables)} tables")
-    starts = ends.tolist()
-    groups = [(index, slice(starts[index - 1], starts[index])) for index in range(1, len(tables))]
+    bounds = ends.tolist()
+    groups = [(index, slice(bounds[index - 1], bounds[index])) for index in range(1, len(tables))]
     return order, [group for group in groups if group[1].start < group[1].stop]
 
 

@@ -33,22 +33,17 @@ def workers(jobs: int) -> Iterator[Map]:
         return
     pool = ThreadPoolExecutor(jobs)
     try:
-        yield lambda work, over: pool.map(_in_this_context(_at_work(work)), over)
+        yield lambda work, over: pool.map(_by_worker(work), over)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _at_work(work: Callable[[T], R]) -> Callable[[T], R]:
-    """The same work by threads that keep their processors to themselves while there is an item for each."""
+def _by_worker(work: Callable[[T], R]) -> Callable[[T], R]:
+    """The same work in threads that keep a processor to themselves, with the context variables of this one."""
+    context = copy_context()
 
     def alone(item: T) -> R:
         with at_work():
-            return work(item)
+            return context.copy().run(work, item)
 
     return alone
-
-
-def _in_this_context(work: Callable[[T], R]) -> Callable[[T], R]:
-    """The same work in other threads, with the context variables of this one."""
-    context = copy_context()
-    return lambda item: context.copy().run(work, item)
